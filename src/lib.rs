@@ -1,0 +1,3 @@
+//! Allclear: a self-hosted incident and status backend.
+
+pub mod domain;
