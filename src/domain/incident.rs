@@ -1,0 +1,379 @@
+//! Incidents: their lifecycle, decided without a database or a clock.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::audience::Audience;
+use super::code::coded_enum;
+use super::component::ComponentStatus;
+use super::impact::Impact;
+use super::refusal::{IllegalTransition, Refusal, Refused, Thing};
+use super::time::Timestamp;
+use super::timeline::{self, Affected, Change, Edit, Post, Update};
+
+coded_enum! {
+    /// Where an incident stands.
+    pub enum IncidentStatus {
+        Investigating = "investigating",
+        Identified = "identified",
+        Monitoring = "monitoring",
+        Resolved = "resolved",
+        Postmortem = "postmortem",
+    }
+}
+
+impl IncidentStatus {
+    /// Whether it still goes on.
+    pub const fn is_open(self) -> bool {
+        matches!(self, IncidentStatus::Investigating | IncidentStatus::Identified | IncidentStatus::Monitoring)
+    }
+
+    /// Where an incident may go from here without being reopened or having its postmortem withdrawn.
+    ///
+    /// Open statuses follow one another in any order, themselves included: diagnosis goes back and forth in 3 % of
+    /// real incidents (DOMAIN.md, 3).
+    pub fn allowed(self) -> Vec<IncidentStatus> {
+        use IncidentStatus::{Identified, Investigating, Monitoring, Postmortem, Resolved};
+        match self {
+            Investigating | Identified | Monitoring => vec![Investigating, Identified, Monitoring, Resolved],
+            Resolved | Postmortem => vec![Postmortem],
+        }
+    }
+
+    /// This move, or why it cannot be made.
+    pub fn transition(self, to: IncidentStatus) -> Result<IncidentStatus, IllegalTransition> {
+        let allowed = self.allowed();
+        if allowed.contains(&to) { Ok(to) } else { Err(IllegalTransition { from: self, to, allowed }) }
+    }
+}
+
+/// One entry of an incident's timeline.
+pub type IncidentUpdate = Update<IncidentStatus>;
+
+/// An incident with its whole timeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Incident {
+    pub id: Uuid,
+    pub page: Uuid,
+    pub title: String,
+    pub status: IncidentStatus,
+    /// The peak of the blend over the affected components, never lowered.
+    pub peak_impact: Impact,
+    /// What people said instead.
+    pub impact_override: Option<Impact>,
+    pub started_at: Timestamp,
+    pub monitoring_at: Option<Timestamp>,
+    pub resolved_at: Option<Timestamp>,
+    pub external_ref: Option<String>,
+    pub metadata: Option<serde_json::Value>,
+    pub backfilled: bool,
+    pub version: i32,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// In the order of the timeline.
+    pub updates: Vec<IncidentUpdate>,
+    pub postmortem: Option<Postmortem>,
+}
+
+/// What was learnt of an incident: a draft only the staff sees, a published text everybody sees, or both.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Postmortem {
+    pub draft: Option<String>,
+    pub published: Option<String>,
+    pub published_at: Option<Timestamp>,
+    pub updated_at: Timestamp,
+}
+
+/// What is needed to open an incident.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    pub id: Uuid,
+    pub page: Uuid,
+    pub title: String,
+    pub impact_override: Option<Impact>,
+    pub started_at: Timestamp,
+    pub external_ref: Option<String>,
+    pub metadata: Option<serde_json::Value>,
+    pub first: Post<IncidentStatus>,
+}
+
+/// New values for an incident; the outer `None` leaves a value as it is, the inner one removes it.
+#[derive(Clone, Debug, Default)]
+pub struct Amendment {
+    pub title: Option<String>,
+    pub impact_override: Option<Option<Impact>>,
+    pub started_at: Option<Timestamp>,
+    pub external_ref: Option<Option<String>>,
+    pub metadata: Option<Option<serde_json::Value>>,
+}
+
+impl Incident {
+    /// An incident as it begins, with its first update. It may begin as resolved: 12 % of real ones do.
+    ///
+    /// # Errors
+    /// `ILLEGAL_TRANSITION` for a postmortem, `UPDATE_BEFORE_START`, `TIME_IN_FUTURE`.
+    pub fn open(opening: Opening, now: Timestamp) -> Result<Incident, Refused> {
+        let Opening { id, page, title, impact_override, started_at, external_ref, metadata, first } = opening;
+        if first.status == IncidentStatus::Postmortem {
+            let allowed = IncidentStatus::Investigating.allowed();
+            let refusal = IllegalTransition { from: IncidentStatus::Investigating, to: first.status, allowed };
+            return Err(Refusal::from(refusal).at(["status"]));
+        }
+        timeline::check_not_ahead(started_at, now).map_err(|refusal| refusal.at(["startedAt"]))?;
+        timeline::check_display_at(first.display_at, started_at, now)?;
+        let mut incident = Incident {
+            id,
+            page,
+            title,
+            status: first.status,
+            peak_impact: Impact::None,
+            impact_override,
+            started_at,
+            monitoring_at: None,
+            resolved_at: None,
+            external_ref,
+            metadata,
+            backfilled: false,
+            version: 0,
+            created_at: now,
+            updated_at: now,
+            updates: Vec::new(),
+            postmortem: None,
+        };
+        incident.add(first, now)?;
+        Ok(incident)
+    }
+
+    /// The incident's impact: what people said, else the peak that was computed.
+    pub fn impact(&self) -> Impact {
+        self.impact_override.unwrap_or(self.peak_impact)
+    }
+
+    /// Adds an update, which may move the incident anywhere its status allows. Resolving goes the same way.
+    ///
+    /// # Errors
+    /// `ILLEGAL_TRANSITION`, `UPDATE_BEFORE_START`, `TIME_IN_FUTURE`, `TOO_MANY_UPDATES`.
+    pub fn post(&mut self, post: Post<IncidentStatus>, now: Timestamp) -> Result<(), Refused> {
+        let refused = match self.status.transition(post.status) {
+            Ok(IncidentStatus::Postmortem) => Some(IllegalTransition {
+                from: self.status,
+                to: IncidentStatus::Postmortem,
+                allowed: self.status.allowed(),
+            }),
+            Ok(_) => None,
+            Err(refusal) => Some(refusal),
+        };
+        if let Some(refusal) = refused {
+            return Err(Refusal::from(refusal).at(["status"]));
+        }
+        timeline::check_display_at(post.display_at, self.started_at, now)?;
+        self.add(post, now)
+    }
+
+    /// Opens a resolved incident again, with the reason as an update. A published postmortem is withdrawn first.
+    ///
+    /// # Errors
+    /// `ILLEGAL_TRANSITION` unless it is resolved and goes to an open status; those of [`Incident::post`].
+    pub fn reopen(&mut self, post: Post<IncidentStatus>, now: Timestamp) -> Result<(), Refused> {
+        if self.status != IncidentStatus::Resolved || !post.status.is_open() {
+            let allowed = self.status.allowed();
+            return Err(Refusal::from(IllegalTransition { from: self.status, to: post.status, allowed }).into());
+        }
+        timeline::check_display_at(post.display_at, self.started_at, now)?;
+        self.monitoring_at = None;
+        self.resolved_at = None;
+        self.add(post, now)
+    }
+
+    /// Replaces the text or time of an update, keeping the earlier ones as a revision. Returns whether it changed
+    /// anything.
+    ///
+    /// # Errors
+    /// `INCIDENT_UPDATE_NOT_FOUND`, `UPDATE_IS_POSTMORTEM`, `UPDATE_BEFORE_START`, `TIME_IN_FUTURE`.
+    pub fn edit(&mut self, id: Uuid, edit: Edit, now: Timestamp) -> Result<bool, Refused> {
+        let Some(update) = self.updates.iter().find(|update| update.id == id) else {
+            return Err(Refusal::NotFound(Thing::IncidentUpdate).into());
+        };
+        if update.status == IncidentStatus::Postmortem {
+            return Err(Refusal::UpdateIsPostmortem.into());
+        }
+        if let Some(at) = edit.display_at {
+            timeline::check_display_at(at, self.started_at, now)?;
+            let shown = Some(update.display_at);
+            match update.status {
+                IncidentStatus::Monitoring if self.monitoring_at == shown => self.monitoring_at = Some(at),
+                IncidentStatus::Resolved if self.resolved_at == shown => self.resolved_at = Some(at),
+                _ => {}
+            }
+        }
+        let changed = timeline::edit(&mut self.updates, id, edit, now);
+        if changed {
+            self.touch(now);
+        }
+        Ok(changed)
+    }
+
+    /// Gives the incident new values. Returns whether that changed anything.
+    ///
+    /// # Errors
+    /// `TIME_IN_FUTURE`, and `UPDATE_BEFORE_START` where the new start lies after the first update.
+    pub fn amend(&mut self, amendment: Amendment, now: Timestamp) -> Result<bool, Refused> {
+        let before = self.clone();
+        if let Some(start) = amendment.started_at {
+            timeline::check_not_ahead(start, now).map_err(|refusal| refusal.at(["startedAt"]))?;
+            if self.updates.first().is_some_and(|first| first.display_at < start) {
+                return Err(Refusal::UpdateBeforeStart { start }.at(["startedAt"]));
+            }
+            self.started_at = start;
+        }
+        if let Some(title) = amendment.title {
+            self.title = title;
+        }
+        if let Some(impact) = amendment.impact_override {
+            self.impact_override = impact;
+        }
+        if let Some(external_ref) = amendment.external_ref {
+            self.external_ref = external_ref;
+        }
+        if let Some(metadata) = amendment.metadata {
+            self.metadata = metadata;
+        }
+        let changed = *self != before;
+        if changed {
+            self.touch(now);
+        }
+        Ok(changed)
+    }
+
+    /// Keeps a draft of the postmortem, for the staff alone. It does not raise the incident's version: a reader of the
+    /// public page must not see that there is one.
+    ///
+    /// # Errors
+    /// `ILLEGAL_TRANSITION` while the incident is open.
+    pub fn draft_postmortem(&mut self, body: String, now: Timestamp) -> Result<(), Refused> {
+        self.status.transition(IncidentStatus::Postmortem).map_err(Refusal::from)?;
+        let postmortem = self.postmortem.get_or_insert(Postmortem {
+            draft: None,
+            published: None,
+            published_at: None,
+            updated_at: now,
+        });
+        postmortem.draft = Some(body);
+        postmortem.updated_at = now;
+        Ok(())
+    }
+
+    /// Publishes the draft as the last entry of the timeline, or revises the one that is published.
+    ///
+    /// # Errors
+    /// `POSTMORTEM_NOT_FOUND` without a draft, `ILLEGAL_TRANSITION`, `UPDATE_BEFORE_START`, `TIME_IN_FUTURE`.
+    pub fn publish_postmortem(&mut self, id: Uuid, at: Timestamp, now: Timestamp) -> Result<(), Refused> {
+        self.status.transition(IncidentStatus::Postmortem).map_err(Refusal::from)?;
+        timeline::check_display_at(at, self.started_at, now)?;
+        let Some(postmortem) = &mut self.postmortem else {
+            return Err(Refusal::NotFound(Thing::Postmortem).into());
+        };
+        let Some(body) = postmortem.draft.take() else {
+            return Err(Refusal::NotFound(Thing::Postmortem).into());
+        };
+        postmortem.published = Some(body.clone());
+        postmortem.published_at.get_or_insert(at);
+        postmortem.updated_at = now;
+        let entry = self.updates.iter().find(|update| update.status == IncidentStatus::Postmortem).map(|one| one.id);
+        if let Some(entry) = entry {
+            timeline::edit(&mut self.updates, entry, Edit { body: Some(body), display_at: None }, now);
+            self.touch(now);
+            return Ok(());
+        }
+        let post = Post {
+            id,
+            status: IncidentStatus::Postmortem,
+            body,
+            display_at: at,
+            changes: Vec::new(),
+            external_ref: None,
+        };
+        self.add(post, now)
+    }
+
+    /// Takes the published postmortem back: its entry leaves the timeline, its text becomes the draft again, and the
+    /// incident is resolved as before.
+    ///
+    /// # Errors
+    /// `POSTMORTEM_NOT_FOUND` where none is published.
+    pub fn withdraw_postmortem(&mut self, now: Timestamp) -> Result<(), Refused> {
+        let Some(postmortem) = &mut self.postmortem else {
+            return Err(Refusal::NotFound(Thing::Postmortem).into());
+        };
+        let Some(body) = postmortem.published.take() else {
+            return Err(Refusal::NotFound(Thing::Postmortem).into());
+        };
+        postmortem.draft.get_or_insert(body);
+        postmortem.published_at = None;
+        postmortem.updated_at = now;
+        self.updates.retain(|update| update.status != IncidentStatus::Postmortem);
+        self.status = IncidentStatus::Resolved;
+        self.touch(now);
+        Ok(())
+    }
+
+    /// What the incident made of each component it names.
+    pub fn affected(&self) -> Vec<Affected> {
+        timeline::affected(&self.updates)
+    }
+
+    /// What resolving does to the components: those named get the status named, the others this incident affects
+    /// return to operational (DOMAIN.md, 3). `current` tells how each of them stands now.
+    pub fn resolving_changes(
+        &self,
+        named: &[(Uuid, ComponentStatus)],
+        current: impl Fn(Uuid) -> Option<ComponentStatus>,
+    ) -> Vec<Change> {
+        let others = self
+            .affected()
+            .into_iter()
+            .map(|affected| (affected.component, ComponentStatus::Operational))
+            .filter(|(component, _)| named.iter().all(|(name, _)| name != component));
+        let all: Vec<_> = named.iter().copied().chain(others).collect();
+        all.into_iter()
+            .filter_map(|(component, to)| current(component).map(|from| Change { component, from, to }))
+            .collect()
+    }
+
+    /// The incident as an audience may see it: drafts are for the staff.
+    pub fn seen_by(mut self, audience: Audience) -> Incident {
+        if audience == Audience::Public {
+            self.postmortem = self.postmortem.filter(|postmortem| postmortem.published.is_some());
+            if let Some(postmortem) = &mut self.postmortem {
+                postmortem.draft = None;
+                postmortem.updated_at = self.updated_at;
+            }
+        }
+        self
+    }
+
+    fn add(&mut self, post: Post<IncidentStatus>, now: Timestamp) -> Result<(), Refused> {
+        let Post { status, display_at, .. } = post;
+        timeline::append(&mut self.updates, post, now)?;
+        match status {
+            IncidentStatus::Monitoring => {
+                self.monitoring_at.get_or_insert(display_at);
+            }
+            IncidentStatus::Resolved => self.resolved_at = Some(display_at),
+            IncidentStatus::Investigating | IncidentStatus::Identified | IncidentStatus::Postmortem => {}
+        }
+        self.status = status;
+        self.touch(now);
+        Ok(())
+    }
+
+    /// Raises the version and recomputes the peak, which never falls.
+    fn touch(&mut self, now: Timestamp) {
+        self.peak_impact = self.peak_impact.max(timeline::peak(&self.updates));
+        self.version += 1;
+        self.updated_at = now;
+    }
+}
+
+#[cfg(test)]
+mod tests;
