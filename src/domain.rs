@@ -1,7 +1,7 @@
 //! The rules of incidents, maintenances and pages: no I/O, no clock, no framework.
 
 pub mod audience;
-mod code;
+pub mod code;
 pub mod component;
 pub mod cursor;
 pub mod event;

@@ -1,3 +1,12 @@
 //! Allclear: a self-hosted incident and status backend.
+//!
+//! The modules in reading order, which is the order of dependence: each may name only those above it.
 
 pub mod domain;
+pub mod error;
+pub mod clock;
+pub mod entity;
+pub mod store;
+pub mod live;
+pub mod access;
+pub mod app;

@@ -1,5 +1,14 @@
 //! Enums that are written as fixed words: in the database, in the log, on the wire of other systems.
 
+/// What every such enum can do; storage reads and writes them through this.
+pub trait Word: Copy + Sized {
+    /// The fixed word of this value.
+    fn as_str(self) -> &'static str;
+
+    /// The value a word stands for, or `None` where it stands for nothing.
+    fn from_word(word: &str) -> Option<Self>;
+}
+
 /// Declares an enum whose every value has one fixed word, with `ALL`, `as_str` and `from_word`.
 ///
 /// The word is what storage and the log hold; changing one is a migration.
@@ -33,6 +42,16 @@ macro_rules! coded_enum {
                     $($word => Some($name::$variant),)+
                     _ => None,
                 }
+            }
+        }
+
+        impl $crate::domain::code::Word for $name {
+            fn as_str(self) -> &'static str {
+                $name::as_str(self)
+            }
+
+            fn from_word(word: &str) -> Option<$name> {
+                $name::from_word(word)
             }
         }
 

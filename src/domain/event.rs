@@ -58,7 +58,10 @@ impl EventKind {
 
     /// Whether it takes its subject off the page.
     pub const fn removes(self) -> bool {
-        matches!(self, EventKind::PageArchived | EventKind::ComponentGroupRemoved | EventKind::ComponentArchived)
+        matches!(
+            self,
+            EventKind::PageArchived | EventKind::ComponentGroupRemoved | EventKind::ComponentArchived
+        )
     }
 }
 
@@ -133,7 +136,13 @@ pub struct Event {
 impl Event {
     /// An event about a thing that affects no components.
     pub const fn of(kind: EventKind, subject: Subject) -> Event {
-        Event { kind, subject, components: Vec::new(), update: None, status_move: None }
+        Event {
+            kind,
+            subject,
+            components: Vec::new(),
+            update: None,
+            status_move: None,
+        }
     }
 }
 

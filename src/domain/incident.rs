@@ -25,7 +25,10 @@ coded_enum! {
 impl IncidentStatus {
     /// Whether it still goes on.
     pub const fn is_open(self) -> bool {
-        matches!(self, IncidentStatus::Investigating | IncidentStatus::Identified | IncidentStatus::Monitoring)
+        matches!(
+            self,
+            IncidentStatus::Investigating | IncidentStatus::Identified | IncidentStatus::Monitoring
+        )
     }
 
     /// Where an incident may go from here without being reopened or having its postmortem withdrawn.
@@ -43,7 +46,15 @@ impl IncidentStatus {
     /// This move, or why it cannot be made.
     pub fn transition(self, to: IncidentStatus) -> Result<IncidentStatus, IllegalTransition> {
         let allowed = self.allowed();
-        if allowed.contains(&to) { Ok(to) } else { Err(IllegalTransition { from: self, to, allowed }) }
+        if allowed.contains(&to) {
+            Ok(to)
+        } else {
+            Err(IllegalTransition {
+                from: self,
+                to,
+                allowed,
+            })
+        }
     }
 }
 
@@ -113,10 +124,23 @@ impl Incident {
     /// # Errors
     /// `ILLEGAL_TRANSITION` for a postmortem, `UPDATE_BEFORE_START`, `TIME_IN_FUTURE`.
     pub fn open(opening: Opening, now: Timestamp) -> Result<Incident, Refused> {
-        let Opening { id, page, title, impact_override, started_at, external_ref, metadata, first } = opening;
+        let Opening {
+            id,
+            page,
+            title,
+            impact_override,
+            started_at,
+            external_ref,
+            metadata,
+            first,
+        } = opening;
         if first.status == IncidentStatus::Postmortem {
             let allowed = IncidentStatus::Investigating.allowed();
-            let refusal = IllegalTransition { from: IncidentStatus::Investigating, to: first.status, allowed };
+            let refusal = IllegalTransition {
+                from: IncidentStatus::Investigating,
+                to: first.status,
+                allowed,
+            };
             return Err(Refusal::from(refusal).at(["status"]));
         }
         timeline::check_not_ahead(started_at, now).map_err(|refusal| refusal.at(["startedAt"]))?;
@@ -177,7 +201,12 @@ impl Incident {
     pub fn reopen(&mut self, post: Post<IncidentStatus>, now: Timestamp) -> Result<(), Refused> {
         if self.status != IncidentStatus::Resolved || !post.status.is_open() {
             let allowed = self.status.allowed();
-            return Err(Refusal::from(IllegalTransition { from: self.status, to: post.status, allowed }).into());
+            return Err(Refusal::from(IllegalTransition {
+                from: self.status,
+                to: post.status,
+                allowed,
+            })
+            .into());
         }
         timeline::check_display_at(post.display_at, self.started_at, now)?;
         self.monitoring_at = None;
@@ -251,7 +280,9 @@ impl Incident {
     /// # Errors
     /// `ILLEGAL_TRANSITION` while the incident is open.
     pub fn draft_postmortem(&mut self, body: String, now: Timestamp) -> Result<(), Refused> {
-        self.status.transition(IncidentStatus::Postmortem).map_err(Refusal::from)?;
+        self.status
+            .transition(IncidentStatus::Postmortem)
+            .map_err(Refusal::from)?;
         let postmortem = self.postmortem.get_or_insert(Postmortem {
             draft: None,
             published: None,
@@ -268,7 +299,9 @@ impl Incident {
     /// # Errors
     /// `POSTMORTEM_NOT_FOUND` without a draft, `ILLEGAL_TRANSITION`, `UPDATE_BEFORE_START`, `TIME_IN_FUTURE`.
     pub fn publish_postmortem(&mut self, id: Uuid, at: Timestamp, now: Timestamp) -> Result<(), Refused> {
-        self.status.transition(IncidentStatus::Postmortem).map_err(Refusal::from)?;
+        self.status
+            .transition(IncidentStatus::Postmortem)
+            .map_err(Refusal::from)?;
         timeline::check_display_at(at, self.started_at, now)?;
         let Some(postmortem) = &mut self.postmortem else {
             return Err(Refusal::NotFound(Thing::Postmortem).into());
@@ -279,9 +312,21 @@ impl Incident {
         postmortem.published = Some(body.clone());
         postmortem.published_at.get_or_insert(at);
         postmortem.updated_at = now;
-        let entry = self.updates.iter().find(|update| update.status == IncidentStatus::Postmortem).map(|one| one.id);
+        let entry = self
+            .updates
+            .iter()
+            .find(|update| update.status == IncidentStatus::Postmortem)
+            .map(|one| one.id);
         if let Some(entry) = entry {
-            timeline::edit(&mut self.updates, entry, Edit { body: Some(body), display_at: None }, now);
+            timeline::edit(
+                &mut self.updates,
+                entry,
+                Edit {
+                    body: Some(body),
+                    display_at: None,
+                },
+                now,
+            );
             self.touch(now);
             return Ok(());
         }
@@ -311,7 +356,8 @@ impl Incident {
         postmortem.draft.get_or_insert(body);
         postmortem.published_at = None;
         postmortem.updated_at = now;
-        self.updates.retain(|update| update.status != IncidentStatus::Postmortem);
+        self.updates
+            .retain(|update| update.status != IncidentStatus::Postmortem);
         self.status = IncidentStatus::Resolved;
         self.touch(now);
         Ok(())

@@ -46,7 +46,15 @@ impl MaintenanceStatus {
     /// This move, or why it cannot be made.
     pub fn transition(self, to: MaintenanceStatus) -> Result<MaintenanceStatus, IllegalMaintenanceTransition> {
         let allowed = self.allowed();
-        if allowed.contains(&to) { Ok(to) } else { Err(IllegalMaintenanceTransition { from: self, to, allowed }) }
+        if allowed.contains(&to) {
+            Ok(to)
+        } else {
+            Err(IllegalMaintenanceTransition {
+                from: self,
+                to,
+                allowed,
+            })
+        }
     }
 }
 
@@ -104,7 +112,11 @@ pub struct Amendment {
 }
 
 fn check_window(from: Timestamp, until: Timestamp) -> Result<(), Refused> {
-    if from < until { Ok(()) } else { Err(Refusal::InvalidWindow.at(["scheduledUntil"])) }
+    if from < until {
+        Ok(())
+    } else {
+        Err(Refusal::InvalidWindow.at(["scheduledUntil"]))
+    }
 }
 
 impl Maintenance {
@@ -144,7 +156,9 @@ impl Maintenance {
     /// # Errors
     /// `ILLEGAL_TRANSITION`, `UPDATE_BEFORE_START`, `TIME_IN_FUTURE`, `TOO_MANY_UPDATES`.
     pub fn post(&mut self, post: Post<MaintenanceStatus>, now: Timestamp) -> Result<(), Refused> {
-        self.status.transition(post.status).map_err(|refusal| Refusal::from(refusal).at(["status"]))?;
+        self.status
+            .transition(post.status)
+            .map_err(|refusal| Refusal::from(refusal).at(["status"]))?;
         timeline::check_display_at(post.display_at, self.announced_at, now)?;
         self.add(post, now)
     }
@@ -155,11 +169,21 @@ impl Maintenance {
     /// `INVALID_WINDOW`; `ILLEGAL_TRANSITION` once it is over.
     pub fn amend(&mut self, amendment: Amendment, now: Timestamp) -> Result<bool, Refused> {
         if self.status.is_final() {
-            let over = IllegalMaintenanceTransition { from: self.status, to: self.status, allowed: Vec::new() };
+            let over = IllegalMaintenanceTransition {
+                from: self.status,
+                to: self.status,
+                allowed: Vec::new(),
+            };
             return Err(Refusal::from(over).into());
         }
         let before = self.clone();
-        let Amendment { title, scheduled_for, scheduled_until, automatic, components } = amendment;
+        let Amendment {
+            title,
+            scheduled_for,
+            scheduled_until,
+            automatic,
+            components,
+        } = amendment;
         self.title = title.unwrap_or(std::mem::take(&mut self.title));
         self.scheduled_for = scheduled_for.unwrap_or(self.scheduled_for);
         self.scheduled_until = scheduled_until.unwrap_or(self.scheduled_until);

@@ -147,7 +147,10 @@ impl Refusal {
     /// The length a text may have, where that is what was wrong.
     pub const fn max_length(&self) -> Option<(usize, LengthUnit)> {
         match self {
-            Refusal::Text { error: TextError::TooLong { max, unit }, .. } => Some((*max, *unit)),
+            Refusal::Text {
+                error: TextError::TooLong { max, unit },
+                ..
+            } => Some((*max, *unit)),
             Refusal::MetadataTooLarge { max } => Some((*max, LengthUnit::Bytes)),
             _ => None,
         }
@@ -155,7 +158,10 @@ impl Refusal {
 
     /// This refusal, said of one field of the input: names of fields, list positions as numbers.
     pub fn at<S: ToString>(self, field: impl IntoIterator<Item = S>) -> Refused {
-        Refused { field: field.into_iter().map(|segment| segment.to_string()).collect(), why: self }
+        Refused {
+            field: field.into_iter().map(|segment| segment.to_string()).collect(),
+            why: self,
+        }
     }
 }
 
@@ -170,6 +176,9 @@ pub struct Refused {
 
 impl<R: Into<Refusal>> From<R> for Refused {
     fn from(why: R) -> Refused {
-        Refused { field: Vec::new(), why: why.into() }
+        Refused {
+            field: Vec::new(),
+            why: why.into(),
+        }
     }
 }

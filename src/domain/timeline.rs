@@ -104,7 +104,11 @@ pub fn check_display_at(at: Timestamp, start: Timestamp, now: Timestamp) -> Resu
 
 /// Refuses a time that lies further ahead of the clock than clocks differ.
 pub fn check_not_ahead(at: Timestamp, now: Timestamp) -> Result<(), Refusal> {
-    if at > now.plus_millis(AHEAD_MILLIS) { Err(Refusal::TimeInFuture) } else { Ok(()) }
+    if at > now.plus_millis(AHEAD_MILLIS) {
+        Err(Refusal::TimeInFuture)
+    } else {
+        Ok(())
+    }
 }
 
 /// Adds an entry with the next number, and keeps the order. Returns that number.
@@ -113,7 +117,14 @@ pub fn append<S>(updates: &mut Vec<Update<S>>, post: Post<S>, now: Timestamp) ->
         return Err(Refusal::TooManyUpdates { max: MAX_UPDATES }.into());
     }
     let number = updates.iter().map(|update| update.number).max().unwrap_or(0) + 1;
-    let Post { id, status, body, display_at, changes, external_ref } = post;
+    let Post {
+        id,
+        status,
+        body,
+        display_at,
+        changes,
+        external_ref,
+    } = post;
     updates.push(Update {
         id,
         number,
@@ -141,7 +152,11 @@ pub fn edit<S>(updates: &mut [Update<S>], id: Uuid, edit: Edit, now: Timestamp) 
         return false;
     }
     let earlier = std::mem::replace(&mut update.body, body);
-    update.revisions.push(Revision { body: earlier, display_at: update.display_at, replaced_at: now });
+    update.revisions.push(Revision {
+        body: earlier,
+        display_at: update.display_at,
+        replaced_at: now,
+    });
     update.display_at = display_at;
     update.edited_at = Some(now);
     sort(updates);
@@ -170,7 +185,11 @@ pub fn affected<S>(updates: &[Update<S>]) -> Vec<Affected> {
     let mut all: Vec<Affected> = Vec::new();
     for update in updates {
         for change in &update.changes {
-            let next = Interval { status: change.to, from: update.display_at, until: None };
+            let next = Interval {
+                status: change.to,
+                from: update.display_at,
+                until: None,
+            };
             let Some(known) = all.iter_mut().find(|known| known.component == change.component) else {
                 all.push(Affected {
                     component: change.component,

@@ -1,1 +1,2 @@
 //! To come.
+pub const PARTIAL_OUTAGE_WEIGHT: f64 = 0.3;

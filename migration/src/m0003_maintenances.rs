@@ -1,0 +1,119 @@
+//! Maintenances and the components they are going to affect.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::schema::{big_integer, big_integer_null, boolean, integer, text, text_null, uuid};
+
+use super::m0001_pages::{Component, Page};
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[derive(DeriveIden)]
+enum Maintenance {
+    Table,
+    Id,
+    PageId,
+    Title,
+    Status,
+    ScheduledFor,
+    ScheduledUntil,
+    AnnouncedAt,
+    StartedAt,
+    CompletedAt,
+    Automatic,
+    ExternalRef,
+    Version,
+    CreatedAt,
+    UpdatedAt,
+}
+
+#[derive(DeriveIden)]
+enum MaintenanceComponent {
+    Table,
+    MaintenanceId,
+    ComponentId,
+    Position,
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager
+            .create_table(
+                Table::create()
+                    .table(Maintenance::Table)
+                    .col(uuid(Maintenance::Id).primary_key())
+                    .col(uuid(Maintenance::PageId))
+                    .col(text(Maintenance::Title))
+                    .col(text(Maintenance::Status))
+                    .col(big_integer(Maintenance::ScheduledFor))
+                    .col(big_integer(Maintenance::ScheduledUntil))
+                    .col(big_integer(Maintenance::AnnouncedAt))
+                    .col(big_integer_null(Maintenance::StartedAt))
+                    .col(big_integer_null(Maintenance::CompletedAt))
+                    .col(boolean(Maintenance::Automatic))
+                    .col(text_null(Maintenance::ExternalRef))
+                    .col(integer(Maintenance::Version))
+                    .col(big_integer(Maintenance::CreatedAt))
+                    .col(big_integer(Maintenance::UpdatedAt))
+                    .foreign_key(
+                        ForeignKey::create()
+                            .from(Maintenance::Table, Maintenance::PageId)
+                            .to(Page::Table, Page::Id),
+                    )
+                    .to_owned(),
+            )
+            .await?;
+        let indexes = [
+            ("maintenance_by_start", Maintenance::ScheduledFor),
+            ("maintenance_by_status", Maintenance::Status),
+            ("maintenance_by_external_ref", Maintenance::ExternalRef),
+        ];
+        for (name, column) in indexes {
+            manager
+                .create_index(
+                    Index::create()
+                        .name(name)
+                        .table(Maintenance::Table)
+                        .col(Maintenance::PageId)
+                        .col(column)
+                        .col(Maintenance::Id)
+                        .to_owned(),
+                )
+                .await?;
+        }
+        // What automation looks through: only the few that wait for their time.
+        manager
+            .get_connection()
+            .execute_unprepared(
+                "CREATE INDEX maintenance_due ON maintenance (status, scheduled_for) \
+                 WHERE automatic AND status IN ('scheduled', 'in_progress', 'verifying')",
+            )
+            .await?;
+        manager
+            .create_table(
+                Table::create()
+                    .table(MaintenanceComponent::Table)
+                    .col(uuid(MaintenanceComponent::MaintenanceId))
+                    .col(uuid(MaintenanceComponent::ComponentId))
+                    .col(integer(MaintenanceComponent::Position))
+                    .primary_key(
+                        Index::create()
+                            .col(MaintenanceComponent::MaintenanceId)
+                            .col(MaintenanceComponent::ComponentId),
+                    )
+                    .foreign_key(
+                        ForeignKey::create()
+                            .from(MaintenanceComponent::Table, MaintenanceComponent::MaintenanceId)
+                            .to(Maintenance::Table, Maintenance::Id),
+                    )
+                    .foreign_key(
+                        ForeignKey::create()
+                            .from(MaintenanceComponent::Table, MaintenanceComponent::ComponentId)
+                            .to(Component::Table, Component::Id),
+                    )
+                    .to_owned(),
+            )
+            .await
+    }
+}

@@ -1,0 +1,139 @@
+//! Incidents, loaded and saved with their timelines and postmortems.
+
+use std::collections::HashMap;
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ConnectionTrait, IntoActiveModel};
+
+use super::{at, json, postmortem, timeline, to_json, word};
+use crate::domain::incident::{Incident, Postmortem};
+use crate::domain::time::Timestamp;
+use crate::error::Result;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "incident")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub page_id: Uuid,
+    pub title: String,
+    pub status: String,
+    pub peak_impact: String,
+    pub impact_override: Option<String>,
+    pub started_at: i64,
+    pub monitoring_at: Option<i64>,
+    pub resolved_at: Option<i64>,
+    pub external_ref: Option<String>,
+    pub metadata: Option<String>,
+    pub backfilled: bool,
+    pub version: i32,
+    pub created_at: i64,
+    pub updated_at: i64,
+}
+
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    fn from_domain(incident: &Incident) -> Result<Model> {
+        Ok(Model {
+            id: incident.id,
+            page_id: incident.page,
+            title: incident.title.clone(),
+            status: incident.status.as_str().to_owned(),
+            peak_impact: incident.peak_impact.as_str().to_owned(),
+            impact_override: incident.impact_override.map(|impact| impact.as_str().to_owned()),
+            started_at: incident.started_at.millis(),
+            monitoring_at: incident.monitoring_at.map(Timestamp::millis),
+            resolved_at: incident.resolved_at.map(Timestamp::millis),
+            external_ref: incident.external_ref.clone(),
+            metadata: incident.metadata.as_ref().map(to_json).transpose()?,
+            backfilled: incident.backfilled,
+            version: incident.version,
+            created_at: incident.created_at.millis(),
+            updated_at: incident.updated_at.millis(),
+        })
+    }
+}
+
+/// The incidents of these rows, in their order: four statements, however many there are.
+pub async fn load(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Incident>> {
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let mut timelines = timeline::load(db, &ids).await?;
+    let mut postmortems: HashMap<Uuid, Postmortem> = HashMap::new();
+    if !ids.is_empty() {
+        let found = postmortem::Entity::find()
+            .filter(postmortem::Column::IncidentId.is_in(ids))
+            .all(db)
+            .await?;
+        postmortems.extend(found.into_iter().map(|row| (row.incident_id, row.into_domain())));
+    }
+    rows.into_iter()
+        .map(|row| {
+            Ok(Incident {
+                id: row.id,
+                page: row.page_id,
+                title: row.title,
+                status: word(&row.status)?,
+                peak_impact: word(&row.peak_impact)?,
+                impact_override: row.impact_override.as_deref().map(word).transpose()?,
+                started_at: Timestamp::from_millis(row.started_at),
+                monitoring_at: at(row.monitoring_at),
+                resolved_at: at(row.resolved_at),
+                external_ref: row.external_ref,
+                metadata: row.metadata.as_deref().map(json).transpose()?,
+                backfilled: row.backfilled,
+                version: row.version,
+                created_at: Timestamp::from_millis(row.created_at),
+                updated_at: Timestamp::from_millis(row.updated_at),
+                updates: timelines.remove(&row.id).unwrap_or_default(),
+                postmortem: postmortems.remove(&row.id),
+            })
+        })
+        .collect()
+}
+
+/// Stores a new incident with its timeline.
+pub async fn insert(db: &impl ConnectionTrait, incident: &Incident) -> Result<()> {
+    let row = Model::from_domain(incident)?.into_active_model().reset_all();
+    Entity::insert(row).exec_without_returning(db).await?;
+    timeline::save(db, incident.id, &[], &incident.updates).await?;
+    save_postmortem(db, incident).await
+}
+
+/// Brings a stored incident from what it was to what it has become.
+pub async fn save(db: &impl ConnectionTrait, before: &Incident, after: &Incident) -> Result<()> {
+    let row = Model::from_domain(after)?.into_active_model().reset_all();
+    Entity::update(row).exec(db).await?;
+    timeline::save(db, after.id, &before.updates, &after.updates).await?;
+    if before.postmortem == after.postmortem {
+        Ok(())
+    } else {
+        save_postmortem(db, after).await
+    }
+}
+
+async fn save_postmortem(db: &impl ConnectionTrait, incident: &Incident) -> Result<()> {
+    let Some(postmortem) = &incident.postmortem else {
+        return Ok(());
+    };
+    let row = postmortem::Model::from_domain(incident.id, postmortem)
+        .into_active_model()
+        .reset_all();
+    let replace = OnConflict::column(postmortem::Column::IncidentId)
+        .update_columns([
+            postmortem::Column::Draft,
+            postmortem::Column::Published,
+            postmortem::Column::PublishedAt,
+            postmortem::Column::UpdatedAt,
+        ])
+        .to_owned();
+    postmortem::Entity::insert(row)
+        .on_conflict(replace)
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! Maintenances, loaded and saved with their timelines and components.
+
+use std::collections::HashMap;
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{ConnectionTrait, IntoActiveModel, QueryOrder};
+
+use super::{at, maintenance_component, timeline, word};
+use crate::domain::maintenance::Maintenance;
+use crate::domain::time::Timestamp;
+use crate::error::Result;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "maintenance")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub page_id: Uuid,
+    pub title: String,
+    pub status: String,
+    pub scheduled_for: i64,
+    pub scheduled_until: i64,
+    pub announced_at: i64,
+    pub started_at: Option<i64>,
+    pub completed_at: Option<i64>,
+    pub automatic: bool,
+    pub external_ref: Option<String>,
+    pub version: i32,
+    pub created_at: i64,
+    pub updated_at: i64,
+}
+
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    fn from_domain(maintenance: &Maintenance) -> Model {
+        Model {
+            id: maintenance.id,
+            page_id: maintenance.page,
+            title: maintenance.title.clone(),
+            status: maintenance.status.as_str().to_owned(),
+            scheduled_for: maintenance.scheduled_for.millis(),
+            scheduled_until: maintenance.scheduled_until.millis(),
+            announced_at: maintenance.announced_at.millis(),
+            started_at: maintenance.started_at.map(Timestamp::millis),
+            completed_at: maintenance.completed_at.map(Timestamp::millis),
+            automatic: maintenance.automatic,
+            external_ref: maintenance.external_ref.clone(),
+            version: maintenance.version,
+            created_at: maintenance.created_at.millis(),
+            updated_at: maintenance.updated_at.millis(),
+        }
+    }
+}
+
+/// The maintenances of these rows, in their order: four statements, however many there are.
+pub async fn load(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Maintenance>> {
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let mut timelines = timeline::load(db, &ids).await?;
+    let mut components: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
+    if !ids.is_empty() {
+        let found = maintenance_component::Entity::find()
+            .filter(maintenance_component::Column::MaintenanceId.is_in(ids))
+            .order_by_asc(maintenance_component::Column::Position)
+            .all(db)
+            .await?;
+        for row in found {
+            components.entry(row.maintenance_id).or_default().push(row.component_id);
+        }
+    }
+    rows.into_iter()
+        .map(|row| {
+            Ok(Maintenance {
+                id: row.id,
+                page: row.page_id,
+                title: row.title,
+                status: word(&row.status)?,
+                scheduled_for: Timestamp::from_millis(row.scheduled_for),
+                scheduled_until: Timestamp::from_millis(row.scheduled_until),
+                announced_at: Timestamp::from_millis(row.announced_at),
+                started_at: at(row.started_at),
+                completed_at: at(row.completed_at),
+                automatic: row.automatic,
+                components: components.remove(&row.id).unwrap_or_default(),
+                external_ref: row.external_ref,
+                version: row.version,
+                created_at: Timestamp::from_millis(row.created_at),
+                updated_at: Timestamp::from_millis(row.updated_at),
+                updates: timelines.remove(&row.id).unwrap_or_default(),
+            })
+        })
+        .collect()
+}
+
+/// Stores a new maintenance with its timeline.
+pub async fn insert(db: &impl ConnectionTrait, maintenance: &Maintenance) -> Result<()> {
+    let row = Model::from_domain(maintenance).into_active_model().reset_all();
+    Entity::insert(row).exec_without_returning(db).await?;
+    insert_components(db, maintenance).await?;
+    timeline::save(db, maintenance.id, &[], &maintenance.updates).await
+}
+
+/// Brings a stored maintenance from what it was to what it has become.
+pub async fn save(db: &impl ConnectionTrait, before: &Maintenance, after: &Maintenance) -> Result<()> {
+    let row = Model::from_domain(after).into_active_model().reset_all();
+    Entity::update(row).exec(db).await?;
+    if before.components != after.components {
+        maintenance_component::Entity::delete_many()
+            .filter(maintenance_component::Column::MaintenanceId.eq(after.id))
+            .exec(db)
+            .await?;
+        insert_components(db, after).await?;
+    }
+    timeline::save(db, after.id, &before.updates, &after.updates).await
+}
+
+async fn insert_components(db: &impl ConnectionTrait, maintenance: &Maintenance) -> Result<()> {
+    if maintenance.components.is_empty() {
+        return Ok(());
+    }
+    let rows = (0i32..).zip(&maintenance.components).map(|(position, component)| {
+        let row = maintenance_component::Model {
+            maintenance_id: maintenance.id,
+            component_id: *component,
+            position,
+        };
+        row.into_active_model().reset_all()
+    });
+    maintenance_component::Entity::insert_many(rows)
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
+}

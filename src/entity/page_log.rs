@@ -1,0 +1,20 @@
+//! The heads and floors of a page's two streams.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "page_log")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub page_id: Uuid,
+    pub public_head: i64,
+    pub staff_head: i64,
+    pub public_floor: i64,
+    pub staff_floor: i64,
+    pub last_at: i64,
+}
+
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

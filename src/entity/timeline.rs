@@ -1,0 +1,186 @@
+//! Timelines as a whole: updates with their revisions and component changes, loaded and saved together.
+
+use std::collections::HashMap;
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Query;
+use sea_orm::{ActiveValue::Set, ConnectionTrait, IntoActiveModel, QueryOrder, QuerySelect};
+
+use super::{at, component_change, timeline_update, update_revision, word};
+use crate::domain::code::Word;
+use crate::domain::time::Timestamp;
+use crate::domain::timeline::{self, Revision, Update};
+use crate::error::{Error, Result};
+
+/// The timelines of many incidents or maintenances: three statements, however many there are.
+pub async fn load<S: Word>(db: &impl ConnectionTrait, owners: &[Uuid]) -> Result<HashMap<Uuid, Vec<Update<S>>>> {
+    let mut timelines: HashMap<Uuid, Vec<Update<S>>> = HashMap::new();
+    if owners.is_empty() {
+        return Ok(timelines);
+    }
+    let of_owners = timeline_update::Column::OwnerId.is_in(owners.iter().copied());
+    let mut ids = Query::select();
+    ids.column(timeline_update::Column::Id)
+        .from(timeline_update::Entity)
+        .and_where(of_owners.clone());
+
+    let updates = timeline_update::Entity::find().filter(of_owners).all(db).await?;
+    let revisions = update_revision::Entity::find()
+        .filter(update_revision::Column::UpdateId.in_subquery(ids.clone()))
+        .order_by_asc(update_revision::Column::Number)
+        .all(db)
+        .await?;
+    let changes = component_change::Entity::find()
+        .filter(component_change::Column::UpdateId.in_subquery(ids))
+        .order_by_asc(component_change::Column::Position)
+        .all(db)
+        .await?;
+
+    let mut revisions_of: HashMap<Uuid, Vec<Revision>> = HashMap::new();
+    for revision in revisions {
+        revisions_of.entry(revision.update_id).or_default().push(Revision {
+            body: revision.body,
+            display_at: Timestamp::from_millis(revision.display_at),
+            replaced_at: Timestamp::from_millis(revision.replaced_at),
+        });
+    }
+    let mut changes_of: HashMap<Uuid, Vec<timeline::Change>> = HashMap::new();
+    for change in changes {
+        if let Some(update) = change.update_id {
+            changes_of.entry(update).or_default().push(change.to_domain()?);
+        }
+    }
+    for update in updates {
+        timelines.entry(update.owner_id).or_default().push(Update {
+            id: update.id,
+            number: update.number,
+            status: word(&update.status)?,
+            body: update.body,
+            display_at: Timestamp::from_millis(update.display_at),
+            created_at: Timestamp::from_millis(update.created_at),
+            edited_at: at(update.edited_at),
+            revisions: revisions_of.remove(&update.id).unwrap_or_default(),
+            changes: changes_of.remove(&update.id).unwrap_or_default(),
+            external_ref: update.external_ref,
+        });
+    }
+    for timeline in timelines.values_mut() {
+        timeline::sort(timeline);
+    }
+    Ok(timelines)
+}
+
+/// Whose timeline an update stands in.
+pub async fn owner(db: &impl ConnectionTrait, update: Uuid) -> Result<Option<Uuid>> {
+    let found = timeline_update::Entity::find_by_id(update)
+        .select_only()
+        .column(timeline_update::Column::OwnerId)
+        .into_tuple::<Uuid>()
+        .one(db)
+        .await?;
+    Ok(found)
+}
+
+/// Brings a stored timeline from what it was to what it has become: entries added, edited and taken away.
+pub async fn save<S: Word + PartialEq>(
+    db: &impl ConnectionTrait,
+    owner: Uuid,
+    before: &[Update<S>],
+    after: &[Update<S>],
+) -> Result<()> {
+    let earlier: HashMap<Uuid, &Update<S>> = before.iter().map(|update| (update.id, update)).collect();
+    for update in after {
+        match earlier.get(&update.id) {
+            None => insert(db, owner, update).await?,
+            Some(known) if *known != update => amend(db, owner, known, update).await?,
+            Some(_) => {}
+        }
+    }
+    let removed: Vec<Uuid> = before
+        .iter()
+        .map(|update| update.id)
+        .filter(|id| after.iter().all(|update| update.id != *id))
+        .collect();
+    if !removed.is_empty() {
+        timeline_update::Entity::delete_many()
+            .filter(timeline_update::Column::Id.is_in(removed))
+            .exec(db)
+            .await?;
+    }
+    Ok(())
+}
+
+fn row<S: Word>(owner: Uuid, update: &Update<S>) -> timeline_update::ActiveModel {
+    timeline_update::Model {
+        id: update.id,
+        owner_id: owner,
+        number: update.number,
+        status: update.status.as_str().to_owned(),
+        body: update.body.clone(),
+        display_at: update.display_at.millis(),
+        created_at: update.created_at.millis(),
+        edited_at: update.edited_at.map(Timestamp::millis),
+        external_ref: update.external_ref.clone(),
+    }
+    .into_active_model()
+    .reset_all()
+}
+
+async fn insert<S: Word>(db: &impl ConnectionTrait, owner: Uuid, update: &Update<S>) -> Result<()> {
+    timeline_update::Entity::insert(row(owner, update))
+        .exec_without_returning(db)
+        .await?;
+    insert_revisions(db, update, 0).await?;
+    let changes = (0i32..).zip(&update.changes).map(|(position, change)| {
+        component_change::Model {
+            id: Uuid::now_v7(),
+            component_id: change.component,
+            update_id: Some(update.id),
+            position,
+            from_status: change.from.as_str().to_owned(),
+            to_status: change.to.as_str().to_owned(),
+            at: update.display_at.millis(),
+        }
+        .into_active_model()
+        .reset_all()
+    });
+    if !update.changes.is_empty() {
+        component_change::Entity::insert_many(changes)
+            .exec_without_returning(db)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn amend<S: Word>(db: &impl ConnectionTrait, owner: Uuid, before: &Update<S>, after: &Update<S>) -> Result<()> {
+    timeline_update::Entity::update(row(owner, after)).exec(db).await?;
+    insert_revisions(db, after, before.revisions.len()).await?;
+    if before.display_at != after.display_at {
+        component_change::Entity::update_many()
+            .set(component_change::ActiveModel {
+                at: Set(after.display_at.millis()),
+                ..Default::default()
+            })
+            .filter(component_change::Column::UpdateId.eq(after.id))
+            .exec(db)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn insert_revisions<S>(db: &impl ConnectionTrait, update: &Update<S>, known: usize) -> Result<()> {
+    for (number, revision) in update.revisions.iter().enumerate().skip(known) {
+        let number = i32::try_from(number + 1).map_err(|_| Error::Corrupt("too many revisions".to_owned()))?;
+        let row = update_revision::Model {
+            update_id: update.id,
+            number,
+            body: revision.body.clone(),
+            display_at: revision.display_at.millis(),
+            replaced_at: revision.replaced_at.millis(),
+        };
+        update_revision::Entity::insert(row.into_active_model().reset_all())
+            .exec_without_returning(db)
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,11 @@
+//! The database: connecting to it, reading one consistent state of it, and `Write`, the one way to change it.
+
+mod connect;
+pub mod log;
+mod setting;
+mod snapshot;
+mod write;
+
+pub use connect::{ConnectError, Options, Store};
+pub use snapshot::Snapshot;
+pub use write::{Author, Write};

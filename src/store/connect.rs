@@ -1,0 +1,229 @@
+//! Connecting: what each database needs so that a commit that was acknowledged is kept.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement};
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+use super::setting;
+use crate::domain::cursor::Epoch;
+use crate::error::Error;
+
+/// How long a request waits for a connection or a statement before the database counts as away: a client gets its
+/// 503 within 3.5 s (BAD_INPUTS.md, 39).
+const AWAY_AFTER: Duration = Duration::from_secs(3);
+
+/// How long a write waits for SQLite's one writing connection. Longer than [`AWAY_AFTER`]: behind a burst of writers
+/// that each wait for the disk, the database is busy, not away.
+const WRITER_WAIT: Duration = Duration::from_secs(30);
+
+/// The oldest SQLite that is taken. Older ones have a race that can corrupt a database in WAL mode (3.51.3's notes).
+const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+
+/// How many commits a reader of the doorbell may be behind before it is told to look at every page.
+const DOORBELL_DEPTH: usize = 1024;
+
+/// Where the database is and how much of it is used.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `sqlite://PATH?mode=rwc` or `postgres://…`.
+    pub url: String,
+    /// Connections for reading (on PostgreSQL: for everything).
+    pub connections: u32,
+}
+
+/// Why there is no database.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error("the database URL must begin with sqlite:// or postgres://, and name a file or a server")]
+    Url,
+    #[error("SQLite {found} is too old: 3.51.3 is the oldest that keeps a WAL database safe")]
+    OldSqlite { found: String },
+    #[error("the database cannot be opened")]
+    Open(#[source] DbErr),
+    #[error("the database's tables cannot be brought up to date")]
+    Migrate(#[source] DbErr),
+    #[error(transparent)]
+    Setting(#[from] Error),
+}
+
+/// An open database.
+#[derive(Debug)]
+pub struct Store {
+    pub(super) writer: DatabaseConnection,
+    pub(super) reader: DatabaseConnection,
+    doorbell: broadcast::Sender<Uuid>,
+    epoch: Epoch,
+    statements: Arc<AtomicU64>,
+}
+
+impl Store {
+    /// Opens the database and brings its tables up to date.
+    ///
+    /// # Errors
+    /// When it cannot be reached, is too old, or holds tables that a newer version made.
+    pub async fn open(options: &Options) -> Result<Store, ConnectError> {
+        let statements = Arc::new(AtomicU64::new(0));
+        let (mut writer, mut reader) = if options.url.starts_with("sqlite:") {
+            sqlite(options).await?
+        } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
+            postgres(options).await?
+        } else {
+            return Err(ConnectError::Url);
+        };
+        Migrator::up(&writer, None).await.map_err(ConnectError::Migrate)?;
+        for connection in [&mut writer, &mut reader] {
+            let statements = Arc::clone(&statements);
+            connection.set_metric_callback(move |_| {
+                statements.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        let epoch = setting::epoch(&writer).await?;
+        Ok(Store {
+            writer,
+            reader,
+            doorbell: broadcast::Sender::new(DOORBELL_DEPTH),
+            epoch,
+            statements,
+        })
+    }
+
+    /// The random value that names this database's history.
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Rings after every commit, with the page that changed. Who lags behind looks at every page.
+    pub fn doorbell(&self) -> broadcast::Receiver<Uuid> {
+        self.doorbell.subscribe()
+    }
+
+    pub(super) fn doorbell_sender(&self) -> broadcast::Sender<Uuid> {
+        self.doorbell.clone()
+    }
+
+    /// Rings the doorbell for a page.
+    pub(crate) fn ring(&self, page: Uuid) {
+        // No receiver means that nobody watches.
+        let _ = self.doorbell.send(page);
+    }
+
+    /// How many statements were sent since the start, transactions' own not counted.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// `Unavailable` when it does not.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.reader.execute_unprepared("SELECT 1").await?;
+        Ok(())
+    }
+
+    /// Closes every connection; SQLite folds its WAL into the file.
+    pub async fn close(&self) {
+        // A failure to close leaves nothing undone that the next start would not do.
+        let _ = self.reader.clone().close().await;
+        let _ = self.writer.clone().close().await;
+    }
+}
+
+async fn sqlite(options: &Options) -> Result<(DatabaseConnection, DatabaseConnection), ConnectError> {
+    if options.url.contains(":memory:") || options.url.contains("mode=memory") {
+        return Err(ConnectError::Url);
+    }
+    let mut write = ConnectOptions::new(&options.url);
+    write
+        .max_connections(1)
+        .min_connections(1)
+        .acquire_timeout(WRITER_WAIT)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(|sqlite| {
+            sqlite
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .foreign_keys(true)
+                .busy_timeout(AWAY_AFTER)
+                .create_if_missing(true)
+        });
+    let writer = Database::connect(write).await.map_err(ConnectError::Open)?;
+    check_sqlite_version(&writer).await?;
+
+    let mut read = ConnectOptions::new(&options.url);
+    read.max_connections(options.connections)
+        .min_connections(1)
+        .acquire_timeout(AWAY_AFTER)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(|sqlite| {
+            sqlite
+                .foreign_keys(true)
+                .busy_timeout(AWAY_AFTER)
+                .pragma("query_only", "ON")
+        });
+    let reader = Database::connect(read).await.map_err(ConnectError::Open)?;
+    Ok((writer, reader))
+}
+
+async fn check_sqlite_version(db: &DatabaseConnection) -> Result<(), ConnectError> {
+    let asked = Statement::from_string(DbBackend::Sqlite, "SELECT sqlite_version() AS version");
+    let row = db.query_one_raw(asked).await.map_err(ConnectError::Open)?;
+    let found: String = row
+        .map(|row| row.try_get("", "version"))
+        .transpose()
+        .map_err(ConnectError::Open)?
+        .unwrap_or_default();
+    if is_recent_sqlite(&found) {
+        Ok(())
+    } else {
+        Err(ConnectError::OldSqlite { found })
+    }
+}
+
+fn is_recent_sqlite(version: &str) -> bool {
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    (next(), next(), next()) >= OLDEST_SQLITE
+}
+
+async fn postgres(options: &Options) -> Result<(DatabaseConnection, DatabaseConnection), ConnectError> {
+    let mut connect = ConnectOptions::new(&options.url);
+    connect
+        .max_connections(options.connections)
+        .min_connections(1)
+        .acquire_timeout(AWAY_AFTER)
+        .connect_timeout(AWAY_AFTER)
+        .set_application_name("allclear")
+        .sqlx_logging(false)
+        .map_sqlx_postgres_opts(|postgres| {
+            let millis = AWAY_AFTER.as_millis().to_string();
+            postgres.options([
+                ("statement_timeout", millis.as_str()),
+                ("lock_timeout", millis.as_str()),
+                ("idle_in_transaction_session_timeout", "30000"),
+            ])
+        });
+    let pool = Database::connect(connect).await.map_err(ConnectError::Open)?;
+    Ok((pool.clone(), pool))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_recent_sqlite;
+
+    #[test]
+    fn a_sqlite_older_than_the_safe_one_is_refused() {
+        for old in ["3.51.2", "3.46.1", "2.99.99", "", "garbage"] {
+            assert!(!is_recent_sqlite(old), "{old}");
+        }
+        for recent in ["3.51.3", "3.52.0", "4.0.0"] {
+            assert!(is_recent_sqlite(recent), "{recent}");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Reading the log: entries after a number, the heads, and what stood at an earlier number.
+
+use std::sync::Arc;
+
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+use super::Store;
+use crate::domain::audience::Audience;
+use crate::domain::cursor::StreamId;
+use crate::domain::event::{EventKind, PAYLOAD_VERSION, Payload, SubjectKind};
+use crate::domain::time::Timestamp;
+use crate::entity::{self, event, page_log};
+use crate::error::{Error, Result};
+
+/// One event as the log holds it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub page: Uuid,
+    /// Its number in the staff's stream, which has every event.
+    pub staff_number: u64,
+    /// Its number in the public stream, unless it is the staff's alone.
+    pub public_number: Option<u64>,
+    pub kind: EventKind,
+    pub at: Timestamp,
+    /// What it carries, as the staff sees it.
+    pub payload: Arc<Payload>,
+}
+
+impl Entry {
+    /// Its number in an audience's stream.
+    pub const fn number(&self, audience: Audience) -> Option<u64> {
+        match audience {
+            Audience::Public => self.public_number,
+            Audience::Staff => Some(self.staff_number),
+        }
+    }
+}
+
+/// How far one stream of a page goes: from just after `floor` to `head`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    pub floor: u64,
+    pub head: u64,
+    /// Up to where the staff's stream went at the same moment.
+    pub staff_head: u64,
+}
+
+fn number(stored: i64) -> Result<u64> {
+    u64::try_from(stored).map_err(|_| Error::Corrupt(format!("the event number {stored}")))
+}
+
+/// A number of the log as it is stored.
+pub(super) fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn entry(row: event::Model) -> Result<Entry> {
+    let payload: Payload = entity::json(&row.payload)?;
+    if payload.v != PAYLOAD_VERSION {
+        return Err(Error::Corrupt(format!("an event of version {}", payload.v)));
+    }
+    Ok(Entry {
+        page: row.page_id,
+        staff_number: number(row.staff_number)?,
+        public_number: row.public_number.map(number).transpose()?,
+        kind: entity::word(&row.kind)?,
+        at: Timestamp::from_millis(row.at),
+        payload: Arc::new(payload),
+    })
+}
+
+/// The events of a stream after a number, oldest first, `limit` at most.
+pub async fn after(db: &impl ConnectionTrait, stream: StreamId, after: u64, limit: u64) -> Result<Vec<Entry>> {
+    let column = match stream.audience {
+        Audience::Public => event::Column::PublicNumber,
+        Audience::Staff => event::Column::StaffNumber,
+    };
+    let rows = event::Entity::find()
+        .filter(event::Column::PageId.eq(stream.page))
+        .filter(column.gt(stored(after)))
+        .order_by_asc(column)
+        .limit(limit)
+        .all(db)
+        .await?;
+    rows.into_iter().map(entry).collect()
+}
+
+/// How far a stream goes; `None` for a page that does not exist.
+pub async fn reach(db: &impl ConnectionTrait, stream: StreamId) -> Result<Option<Reach>> {
+    let Some(log) = page_log::Entity::find_by_id(stream.page).one(db).await? else {
+        return Ok(None);
+    };
+    let (floor, head) = match stream.audience {
+        Audience::Public => (log.public_floor, log.public_head),
+        Audience::Staff => (log.staff_floor, log.staff_head),
+    };
+    Ok(Some(Reach {
+        floor: number(floor)?,
+        head: number(head)?,
+        staff_head: number(log.staff_head)?,
+    }))
+}
+
+/// A place in a page's history: everything up to a number of the staff's stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub staff_number: u64,
+    /// How many of those events the public stream has.
+    pub public_number: u64,
+    pub at: Timestamp,
+}
+
+/// The last event of a page at a time, or `None` where it had none by then.
+pub async fn place_at(db: &impl ConnectionTrait, page: Uuid, at: Timestamp) -> Result<Option<Place>> {
+    let found = event::Entity::find()
+        .select_only()
+        .column(event::Column::StaffNumber)
+        .filter(event::Column::PageId.eq(page))
+        .filter(event::Column::At.lte(at.millis()))
+        .order_by_desc(event::Column::At)
+        .order_by_desc(event::Column::StaffNumber)
+        .into_tuple::<i64>()
+        .one(db)
+        .await?;
+    let Some(staff_number) = found else {
+        return Ok(None);
+    };
+    let public = event::Entity::find()
+        .select_only()
+        .column(event::Column::PublicNumber)
+        .filter(event::Column::PageId.eq(page))
+        .filter(event::Column::StaffNumber.lte(staff_number))
+        .filter(event::Column::PublicNumber.is_not_null())
+        .order_by_desc(event::Column::StaffNumber)
+        .into_tuple::<Option<i64>>()
+        .one(db)
+        .await?
+        .flatten()
+        .unwrap_or(0);
+    Ok(Some(Place {
+        staff_number: number(staff_number)?,
+        public_number: number(public)?,
+        at,
+    }))
+}
+
+/// The newest event of each thing of a kind, up to a number of the staff's stream and as an audience sees them:
+/// what stood at that place.
+pub async fn standing_at(
+    db: &impl ConnectionTrait,
+    page: Uuid,
+    audience: Audience,
+    kind: SubjectKind,
+    up_to: u64,
+) -> Result<Vec<Entry>> {
+    let newest = Alias::new("newest");
+    let mut of_each = Query::select();
+    of_each
+        .expr_as(Expr::col(event::Column::StaffNumber).max(), newest)
+        .from(event::Entity)
+        .and_where(event::Column::PageId.eq(page))
+        .and_where(event::Column::SubjectKind.eq(kind.as_str()))
+        .and_where(event::Column::StaffNumber.lte(stored(up_to)))
+        .group_by_col(event::Column::SubjectId);
+    if audience == Audience::Public {
+        of_each.and_where(event::Column::PublicNumber.is_not_null());
+    }
+    let rows = event::Entity::find()
+        .filter(event::Column::PageId.eq(page))
+        .filter(event::Column::StaffNumber.in_subquery(of_each))
+        .all(db)
+        .await?;
+    rows.into_iter()
+        .map(entry)
+        .filter(|entry| !matches!(entry, Ok(entry) if entry.kind.removes()))
+        .collect()
+}
+
+impl Store {
+    /// Takes events older than an instant out of every page's log and raises the floors; the newest event of each
+    /// thing stays, so that the page can still be shown as of any later time. Returns how many went.
+    pub async fn prune(&self, older_than: Timestamp) -> Result<u64> {
+        let write = self.begin_plain().await?;
+        let pages: Vec<Uuid> = page_log::Entity::find()
+            .select_only()
+            .column(page_log::Column::PageId)
+            .into_tuple()
+            .all(&write)
+            .await?;
+        let mut gone = 0;
+        for page in pages {
+            gone += prune_page(&write, page, older_than).await?;
+        }
+        write.commit().await?;
+        Ok(gone)
+    }
+}
+
+async fn prune_page(db: &DatabaseTransaction, page: Uuid, older_than: Timestamp) -> Result<u64> {
+    let Some(place) = place_at(db, page, older_than.plus_millis(-1)).await? else {
+        return Ok(0);
+    };
+    let mut newest = Query::select();
+    newest
+        .expr(Expr::col(event::Column::StaffNumber).max())
+        .from(event::Entity)
+        .and_where(event::Column::PageId.eq(page))
+        .group_by_col(event::Column::SubjectKind)
+        .group_by_col(event::Column::SubjectId);
+    let mut newest_public = newest.clone();
+    newest_public.and_where(event::Column::PublicNumber.is_not_null());
+    let deleted = event::Entity::delete_many()
+        .filter(event::Column::PageId.eq(page))
+        .filter(event::Column::StaffNumber.lte(stored(place.staff_number)))
+        .filter(event::Column::StaffNumber.not_in_subquery(newest))
+        .filter(event::Column::StaffNumber.not_in_subquery(newest_public))
+        .exec(db)
+        .await?;
+    page_log::Entity::update_many()
+        .col_expr(page_log::Column::StaffFloor, Expr::value(stored(place.staff_number)))
+        .col_expr(page_log::Column::PublicFloor, Expr::value(stored(place.public_number)))
+        .filter(page_log::Column::PageId.eq(page))
+        .filter(page_log::Column::StaffFloor.lt(stored(place.staff_number)))
+        .exec(db)
+        .await?;
+    Ok(deleted.rows_affected)
+}

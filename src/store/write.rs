@@ -1,0 +1,230 @@
+//! `Write`: the one way to change anything. Rows, events, heads and audit become visible together, or not at all.
+
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+use super::Store;
+use super::log::stored;
+use crate::domain::audience::Audience;
+use crate::domain::event::{Event, PAYLOAD_VERSION, Payload};
+use crate::domain::impact;
+use crate::domain::time::Timestamp;
+use crate::entity::{self, audit, component, event, page, page_log};
+use crate::error::{Error, Result};
+
+/// Who changes something, for the audit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Author {
+    /// Who: the name of the token.
+    pub actor: String,
+    /// The request it came with.
+    pub request_id: String,
+}
+
+/// A transaction that changes one page. Dropping it undoes everything.
+#[derive(Debug)]
+pub struct Write {
+    transaction: DatabaseTransaction,
+    doorbell: broadcast::Sender<Uuid>,
+    author: Author,
+    action: &'static str,
+    now: Timestamp,
+    page: Option<Uuid>,
+    events: Vec<Event>,
+}
+
+impl Store {
+    /// Begins to change something; `action` is what the audit calls it, `now` the time all of it happens at.
+    ///
+    /// # Errors
+    /// `Unavailable` when no connection can be had in time.
+    pub async fn begin(&self, author: Author, action: &'static str, now: Timestamp) -> Result<Write> {
+        let transaction = self.begin_plain().await?;
+        let doorbell = self.doorbell_sender();
+        Ok(Write {
+            transaction,
+            doorbell,
+            author,
+            action,
+            now,
+            page: None,
+            events: Vec::new(),
+        })
+    }
+
+    /// A writing transaction without log or audit, for the database's own upkeep. SQLite's begins as a writer: a
+    /// deferred one that turns writer later fails with "database is locked" (DESIGN.md, 3).
+    pub(super) async fn begin_plain(&self) -> Result<DatabaseTransaction> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        Ok(self.writer.begin_with_options(options).await?)
+    }
+}
+
+impl Write {
+    /// What statements are sent through.
+    pub const fn db(&self) -> &DatabaseTransaction {
+        &self.transaction
+    }
+
+    /// The time all of this happens at.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Who does it.
+    pub const fn author(&self) -> &Author {
+        &self.author
+    }
+
+    /// Adds an event to the page's log when this commits. All events of one write are of one page.
+    pub fn record(&mut self, page: Uuid, event: Event) {
+        debug_assert!(self.page.is_none_or(|known| known == page), "a write changes one page");
+        self.page = Some(page);
+        self.events.push(event);
+    }
+
+    /// Numbers the events, makes everything visible, and rings the doorbell.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Database`; then nothing has changed, unless the connection broke during the commit itself.
+    pub async fn commit(mut self) -> Result<()> {
+        let events = std::mem::take(&mut self.events);
+        let page = self.page.filter(|_| !events.is_empty());
+        if let Some(page) = page {
+            self.append(page, events).await?;
+        }
+        self.transaction.commit().await?;
+        if let Some(page) = page {
+            // No receiver means that nobody watches.
+            let _ = self.doorbell.send(page);
+        }
+        Ok(())
+    }
+
+    /// Raises the heads and writes the events under the numbers that gives. The row of the heads stays locked to the
+    /// commit, so numbers become visible in order, and a rollback gives them back; it is locked after all other rows,
+    /// so that writers of one page wait for one another as briefly as can be.
+    async fn append(&self, page: Uuid, events: Vec<Event>) -> Result<()> {
+        let public_count = events
+            .iter()
+            .filter(|event| event.kind.audience() == Audience::Public)
+            .count();
+        let log = self.raise_heads(page, events.len(), public_count).await?;
+        let stands = self.page_and_condition(page).await?;
+        self.audit(page, events.first()).await?;
+
+        let mut staff_number = log.staff_head - count(events.len());
+        let mut public_number = log.public_head - count(public_count);
+        let mut rows = Vec::with_capacity(events.len());
+        for event in events {
+            staff_number += 1;
+            let is_public = event.kind.audience() == Audience::Public;
+            public_number += i64::from(is_public);
+            let (kind, subject) = (event.kind, event.subject.kind());
+            let subject_id = event.subject.id(page);
+            let payload = Payload {
+                v: PAYLOAD_VERSION,
+                page: stands.0.clone(),
+                condition: stands.1,
+                subject: event.subject,
+                components: event.components,
+                update: event.update,
+                status_move: event.status_move,
+            };
+            rows.push(event::Model {
+                page_id: page,
+                staff_number,
+                public_number: is_public.then_some(public_number),
+                kind: kind.as_str().to_owned(),
+                subject_kind: subject.as_str().to_owned(),
+                subject_id,
+                at: log.last_at,
+                payload: entity::to_json(&payload)?,
+            });
+        }
+        let rows = rows.into_iter().map(|row| row.into_active_model().reset_all());
+        event::Entity::insert_many(rows)
+            .exec_without_returning(self.db())
+            .await?;
+        Ok(())
+    }
+
+    /// The log's clock never goes back, also where the machine's does: "as of T" is then one place in the log.
+    async fn raise_heads(&self, page: Uuid, staff: usize, public: usize) -> Result<page_log::Model> {
+        let now = self.now.millis();
+        let later = CaseStatement::new()
+            .case(
+                Expr::col(page_log::Column::LastAt).gt(now),
+                Expr::col(page_log::Column::LastAt),
+            )
+            .finally(Expr::value(now));
+        let raised = page_log::Entity::update_many()
+            .col_expr(
+                page_log::Column::StaffHead,
+                Expr::col(page_log::Column::StaffHead).add(count(staff)),
+            )
+            .col_expr(
+                page_log::Column::PublicHead,
+                Expr::col(page_log::Column::PublicHead).add(count(public)),
+            )
+            .col_expr(page_log::Column::LastAt, later.into())
+            .filter(page_log::Column::PageId.eq(page))
+            .exec_with_returning(self.db())
+            .await?;
+        raised
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::Corrupt("a page without a log".to_owned()))
+    }
+
+    /// The page and what its components make of it, read under the lock of the heads: each event says what stood at
+    /// its number.
+    async fn page_and_condition(&self, id: Uuid) -> Result<(crate::domain::page::Page, impact::Condition)> {
+        let page = page::Entity::find_by_id(id).one(self.db()).await?;
+        let page = page
+            .ok_or_else(|| Error::Corrupt("a log without a page".to_owned()))?
+            .into_domain()?;
+        let statuses: Vec<String> = component::Entity::find()
+            .select_only()
+            .column(component::Column::Status)
+            .filter(component::Column::PageId.eq(id))
+            .filter(component::Column::ArchivedAt.is_null())
+            .into_tuple()
+            .all(self.db())
+            .await?;
+        let statuses = statuses
+            .iter()
+            .map(|status| entity::word(status))
+            .collect::<Result<Vec<_>>>()?;
+        Ok((page, impact::condition(&statuses)))
+    }
+
+    async fn audit(&self, page: Uuid, event: Option<&Event>) -> Result<()> {
+        let row = audit::Model {
+            id: Uuid::now_v7(),
+            at: self.now.millis(),
+            actor: self.author.actor.clone(),
+            action: self.action.to_owned(),
+            request_id: self.author.request_id.clone(),
+            page_id: Some(page),
+            subject_kind: event.map(|event| event.subject.kind().as_str().to_owned()),
+            subject_id: event.map(|event| event.subject.id(page)),
+        };
+        audit::Entity::insert(row.into_active_model().reset_all())
+            .exec_without_returning(self.db())
+            .await?;
+        Ok(())
+    }
+}
+
+fn count(events: usize) -> i64 {
+    stored(events as u64)
+}
