@@ -3,10 +3,4 @@
 //! The modules in reading order, which is the order of dependence: each may name only those above it.
 
 pub mod domain;
-pub mod error;
-pub mod clock;
-pub mod entity;
-pub mod store;
-pub mod live;
-pub mod access;
-pub mod app;
+pub mod markdown;
