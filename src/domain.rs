@@ -5,6 +5,7 @@ pub mod code;
 pub mod component;
 pub mod cursor;
 pub mod event;
+pub mod filter;
 pub mod impact;
 pub mod incident;
 pub mod maintenance;

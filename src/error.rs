@@ -18,6 +18,9 @@ pub enum Error {
     CursorInvalid(#[from] CursorInvalid),
     #[error(transparent)]
     CursorWrongStream(#[from] WrongStream),
+    /// A moment whose events have been pruned.
+    #[error("the log does not reach back that far")]
+    BeyondRetention,
     /// A token that is not known.
     #[error("the token is not valid")]
     Unauthenticated,
@@ -52,6 +55,7 @@ impl Error {
             Error::BadUserInput(_) => "BAD_USER_INPUT",
             Error::CursorInvalid(_) => "CURSOR_INVALID",
             Error::CursorWrongStream(_) => "CURSOR_WRONG_STREAM",
+            Error::BeyondRetention => "BEYOND_RETENTION",
             Error::Unauthenticated => "UNAUTHENTICATED",
             Error::Forbidden => "FORBIDDEN",
             Error::Unavailable(_) | Error::ShuttingDown => "UNAVAILABLE",

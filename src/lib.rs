@@ -4,3 +4,12 @@
 
 pub mod domain;
 pub mod markdown;
+pub mod error;
+pub mod clock;
+pub mod entity;
+pub mod store;
+pub mod live;
+pub mod access;
+pub mod app;
+pub mod queries;
+pub mod commands;

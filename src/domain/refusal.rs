@@ -123,7 +123,7 @@ impl Refusal {
             Refusal::TimeInFuture => "TIME_IN_FUTURE",
             Refusal::InvalidWindow => "INVALID_WINDOW",
             Refusal::Text { error, required } => match error {
-                TextError::Required => required,
+                TextError::Required | TextError::NotAscii => required,
                 TextError::TooLong { .. } => "TOO_LONG",
                 TextError::ControlCharacter => "CONTROL_CHARACTER",
                 TextError::InvalidSlug => "INVALID_SLUG",

@@ -1,6 +1,6 @@
 //! Reading the log: entries after a number, the heads, and what stood at an earlier number.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -26,9 +26,30 @@ pub struct Entry {
     pub at: Timestamp,
     /// What it carries, as the staff sees it.
     pub payload: Arc<Payload>,
+    /// The same as the public sees it: made at the first ask, for all who ask.
+    public_payload: OnceLock<Arc<Payload>>,
 }
 
 impl Entry {
+    /// What it carries, as an audience sees it.
+    pub fn seen_by(&self, audience: Audience) -> &Arc<Payload> {
+        match audience {
+            Audience::Staff => &self.payload,
+            Audience::Public => self
+                .public_payload
+                .get_or_init(|| Arc::new(self.payload.as_ref().clone().seen_by(Audience::Public))),
+        }
+    }
+
+    /// The place in the history just after it.
+    pub fn place(&self) -> Place {
+        Place {
+            staff_number: self.staff_number,
+            public_number: self.public_number.unwrap_or_default(),
+            at: self.at,
+        }
+    }
+
     /// Its number in an audience's stream.
     pub const fn number(&self, audience: Audience) -> Option<u64> {
         match audience {
@@ -68,6 +89,7 @@ fn entry(row: event::Model) -> Result<Entry> {
         kind: entity::word(&row.kind)?,
         at: Timestamp::from_millis(row.at),
         payload: Arc::new(payload),
+        public_payload: OnceLock::new(),
     })
 }
 
@@ -147,7 +169,7 @@ pub async fn place_at(db: &impl ConnectionTrait, page: Uuid, at: Timestamp) -> R
 }
 
 /// The newest event of each thing of a kind, up to a number of the staff's stream and as an audience sees them:
-/// what stood at that place.
+/// what stood at that place, and what had been taken off by then.
 pub async fn standing_at(
     db: &impl ConnectionTrait,
     page: Uuid,
@@ -172,10 +194,7 @@ pub async fn standing_at(
         .filter(event::Column::StaffNumber.in_subquery(of_each))
         .all(db)
         .await?;
-    rows.into_iter()
-        .map(entry)
-        .filter(|entry| !matches!(entry, Ok(entry) if entry.kind.removes()))
-        .collect()
+    rows.into_iter().map(entry).collect()
 }
 
 impl Store {

@@ -1,0 +1,336 @@
+//! Changing components.
+
+use futures_util::FutureExt;
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::transact::transact;
+use super::{Call, Context, component_group, page, valid};
+use crate::domain::component::{Component, ComponentGroup, ComponentStatus};
+use crate::domain::event::{Event, EventKind, StatusMove, Subject};
+use crate::domain::refusal::{Refusal, Thing};
+use crate::entity::{component, component_change};
+use crate::error::Result;
+use crate::store::Write;
+
+/// A component to be made.
+#[derive(Clone, Debug, Serialize)]
+pub struct Create {
+    pub page: Uuid,
+    pub group: Option<Uuid>,
+    pub name: String,
+    pub description: Option<String>,
+    pub status: ComponentStatus,
+    /// Where it stands among its siblings; after the last one unless given.
+    pub position: Option<i32>,
+    pub external_ref: Option<String>,
+}
+
+/// New values of a component; the outer `None` leaves a value as it is, the inner one removes it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Amend {
+    pub component: Uuid,
+    pub expected_version: Option<i32>,
+    pub name: Option<String>,
+    pub description: Option<Option<String>>,
+}
+
+/// A component to be put elsewhere.
+#[derive(Clone, Debug, Serialize)]
+pub struct Move {
+    pub component: Uuid,
+    pub expected_version: Option<i32>,
+    /// The group to stand in: the outer `None` leaves it where it is, the inner one takes it out of its group.
+    pub group: Option<Option<Uuid>>,
+    /// How many siblings stand before it.
+    pub position: Option<i32>,
+}
+
+/// A status to be set by itself, without an incident.
+#[derive(Clone, Debug, Serialize)]
+pub struct SetStatus {
+    pub component: Uuid,
+    pub expected_version: Option<i32>,
+    pub status: ComponentStatus,
+}
+
+/// A component to be taken off.
+#[derive(Clone, Debug, Serialize)]
+pub struct Archive {
+    pub component: Uuid,
+    pub expected_version: Option<i32>,
+}
+
+/// Makes a component.
+///
+/// # Errors
+/// `PAGE_NOT_FOUND`, `COMPONENT_GROUP_NOT_FOUND`, those of its texts.
+pub async fn create(context: &Context, call: Call, input: Create) -> Result<Component> {
+    transact(context, "componentCreate", call, input, |write, input| {
+        create_in(write, input).boxed()
+    })
+    .await
+}
+
+async fn create_in(write: &mut Write, input: Create) -> Result<Component> {
+    page::require(write, input.page, Thing::Page, "page").await?;
+    check_group(write, input.page, input.group).await?;
+    let position = match input.position {
+        Some(position) => position,
+        None => siblings(write, input.page, input.group)
+            .await?
+            .last()
+            .map_or(1, |last| last.position + 1),
+    };
+    let component = Component {
+        id: Uuid::now_v7(),
+        page: input.page,
+        group: input.group,
+        name: valid::name(&input.name)?,
+        description: valid::description(input.description.as_deref())?,
+        position,
+        status: input.status,
+        external_ref: valid::external_ref(input.external_ref.as_deref())?,
+        version: 1,
+        created_at: write.now(),
+        updated_at: write.now(),
+    };
+    insert(write, &component).await?;
+    if component.status != ComponentStatus::Operational {
+        insert_change(write, &component, ComponentStatus::Operational).await?;
+    }
+    write.record(
+        component.page,
+        Event::of(EventKind::ComponentCreated, Subject::Component(component.clone())),
+    );
+    Ok(component)
+}
+
+/// Gives a component new values.
+///
+/// # Errors
+/// `COMPONENT_NOT_FOUND`, `STALE_VERSION`, those of its texts.
+pub async fn amend(context: &Context, call: Call, input: Amend) -> Result<Component> {
+    transact(context, "componentAmend", call, input, |write, input| {
+        amend_in(write, input).boxed()
+    })
+    .await
+}
+
+async fn amend_in(write: &mut Write, input: Amend) -> Result<Component> {
+    let before = locked(write, input.component).await?;
+    valid::version(input.expected_version, before.version)?;
+    let mut component = before.clone();
+    if let Some(name) = &input.name {
+        component.name = valid::name(name)?;
+    }
+    if let Some(description) = &input.description {
+        component.description = valid::description(description.as_deref())?;
+    }
+    if component != before {
+        store(write, &mut component, EventKind::ComponentAmended).await?;
+    }
+    Ok(component)
+}
+
+/// Puts a component elsewhere: into another group, or to another place among its siblings, which are numbered anew.
+///
+/// # Errors
+/// `COMPONENT_NOT_FOUND`, `COMPONENT_GROUP_NOT_FOUND`, `STALE_VERSION`.
+pub async fn move_to(context: &Context, call: Call, input: Move) -> Result<Component> {
+    transact(context, "componentMove", call, input, |write, input| {
+        move_in(write, input).boxed()
+    })
+    .await
+}
+
+async fn move_in(write: &mut Write, input: Move) -> Result<Component> {
+    let mut component = locked(write, input.component).await?;
+    valid::version(input.expected_version, component.version)?;
+    let group = input.group.unwrap_or(component.group);
+    check_group(write, component.page, group).await?;
+    let mut others = siblings(write, component.page, group).await?;
+    others.retain(|other| other.id != component.id);
+    let stands = others
+        .iter()
+        .take_while(|other| other.position < component.position)
+        .count();
+    let index = match input.position {
+        Some(position) => usize::try_from(position).unwrap_or(0).min(others.len()),
+        None if group == component.group => stands,
+        None => others.len(),
+    };
+    let before = component.clone();
+    component.group = group;
+    others.insert(index, component.clone());
+    for (position, mut sibling) in (1i32..).zip(others) {
+        let is_moved = sibling.id == component.id;
+        if sibling.position == position && !(is_moved && before.group != group) {
+            continue;
+        }
+        sibling.position = position;
+        store(write, &mut sibling, EventKind::ComponentAmended).await?;
+        if is_moved {
+            component = sibling;
+        }
+    }
+    Ok(component)
+}
+
+/// Sets a component's status by itself, without an incident.
+///
+/// # Errors
+/// `COMPONENT_NOT_FOUND`, `STALE_VERSION`.
+pub async fn set_status(context: &Context, call: Call, input: SetStatus) -> Result<Component> {
+    transact(context, "componentStatusSet", call, input, |write, input| {
+        set_status_in(write, input).boxed()
+    })
+    .await
+}
+
+async fn set_status_in(write: &mut Write, input: SetStatus) -> Result<Component> {
+    let mut component = locked(write, input.component).await?;
+    valid::version(input.expected_version, component.version)?;
+    let from = component.status;
+    if from == input.status {
+        return Ok(component);
+    }
+    component.status = input.status;
+    component.version += 1;
+    component.updated_at = write.now();
+    update(write, &component, None).await?;
+    insert_change(write, &component, from).await?;
+    let mut event = Event::of(EventKind::ComponentStatusChanged, Subject::Component(component.clone()));
+    event.status_move = Some(StatusMove {
+        from,
+        to: component.status,
+        cause: None,
+    });
+    write.record(component.page, event);
+    Ok(component)
+}
+
+/// Takes a component off. Incidents keep naming it.
+///
+/// # Errors
+/// `COMPONENT_NOT_FOUND`, `STALE_VERSION`.
+pub async fn archive(context: &Context, call: Call, input: Archive) -> Result<Component> {
+    transact(context, "componentArchive", call, input, |write, input| {
+        archive_in(write, input).boxed()
+    })
+    .await
+}
+
+async fn archive_in(write: &mut Write, input: Archive) -> Result<Component> {
+    let mut component = locked(write, input.component).await?;
+    valid::version(input.expected_version, component.version)?;
+    store(write, &mut component, EventKind::ComponentArchived).await?;
+    Ok(component)
+}
+
+/// Takes every component out of a group that goes.
+pub(super) async fn leave_group(write: &mut Write, group: &ComponentGroup) -> Result<()> {
+    let mut position = siblings(write, group.page, None)
+        .await?
+        .last()
+        .map_or(0, |last| last.position);
+    for mut component in siblings(write, group.page, Some(group.id)).await? {
+        position += 1;
+        component.group = None;
+        component.position = position;
+        store(write, &mut component, EventKind::ComponentAmended).await?;
+    }
+    Ok(())
+}
+
+/// Stores a new component.
+pub(super) async fn insert(write: &Write, component: &Component) -> Result<()> {
+    let row = component::Model::from_domain(component, None)
+        .into_active_model()
+        .reset_all();
+    component::Entity::insert(row)
+        .exec_without_returning(write.db())
+        .await?;
+    Ok(())
+}
+
+async fn update(write: &Write, component: &Component, archived: Option<crate::domain::time::Timestamp>) -> Result<()> {
+    let row = component::Model::from_domain(component, archived)
+        .into_active_model()
+        .reset_all();
+    component::Entity::update(row).exec(write.db()).await?;
+    Ok(())
+}
+
+async fn store(write: &mut Write, component: &mut Component, kind: EventKind) -> Result<()> {
+    component.version += 1;
+    component.updated_at = write.now();
+    update(write, component, kind.removes().then_some(write.now())).await?;
+    write.record(component.page, Event::of(kind, Subject::Component(component.clone())));
+    Ok(())
+}
+
+async fn insert_change(write: &Write, component: &Component, from: ComponentStatus) -> Result<()> {
+    let row = component_change::Model {
+        id: Uuid::now_v7(),
+        component_id: component.id,
+        update_id: None,
+        position: 0,
+        from_status: from.as_str().to_owned(),
+        to_status: component.status.as_str().to_owned(),
+        at: write.now().millis(),
+    };
+    component_change::Entity::insert(row.into_active_model().reset_all())
+        .exec_without_returning(write.db())
+        .await?;
+    Ok(())
+}
+
+/// The components that stand together, in their order, locked in the order of their ids.
+async fn siblings(write: &Write, page: Uuid, group: Option<Uuid>) -> Result<Vec<Component>> {
+    let in_group = match group {
+        Some(group) => component::Column::GroupId.eq(group),
+        None => component::Column::GroupId.is_null(),
+    };
+    let rows = component::Entity::find()
+        .filter(component::Column::PageId.eq(page))
+        .filter(in_group)
+        .filter(component::Column::ArchivedAt.is_null())
+        .order_by_asc(component::Column::Id)
+        .lock_exclusive()
+        .all(write.db())
+        .await?;
+    let mut siblings = rows
+        .into_iter()
+        .map(component::Model::into_domain)
+        .collect::<Result<Vec<_>>>()?;
+    siblings.sort_by_key(|sibling| (sibling.position, sibling.id));
+    Ok(siblings)
+}
+
+async fn check_group(write: &Write, page: Uuid, group: Option<Uuid>) -> Result<()> {
+    let Some(id) = group else {
+        return Ok(());
+    };
+    let found = component_group::locked(write, id, "group").await?;
+    if found.page == page {
+        Ok(())
+    } else {
+        Err(Refusal::NotFound(Thing::ComponentGroup).at(["group"]).into())
+    }
+}
+
+async fn locked(write: &Write, id: Uuid) -> Result<Component> {
+    let not_found = || Refusal::NotFound(Thing::Component).at(["component"]);
+    let found = component::Entity::find_by_id(id)
+        .filter(component::Column::ArchivedAt.is_null())
+        .lock_exclusive()
+        .one(write.db())
+        .await?;
+    let Some(row) = found else {
+        return Err(not_found().into());
+    };
+    page::require(write, row.page_id, Thing::Component, "component").await?;
+    row.into_domain()
+}

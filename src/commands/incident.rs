@@ -1,0 +1,411 @@
+//! Changing incidents and their timelines.
+
+mod backfill;
+
+use std::collections::HashSet;
+
+use futures_util::FutureExt;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::affected::{Locked, check_list, components};
+use super::transact::transact;
+use super::{Call, Context, page, valid};
+use crate::domain::component::Component;
+use crate::domain::event::{Event, EventKind, Subject};
+use crate::domain::impact::Impact;
+use crate::domain::incident::{Amendment, Incident, IncidentStatus, Opening};
+use crate::domain::refusal::{Refusal, Thing};
+use crate::domain::time::Timestamp;
+use crate::domain::timeline::{Change, Edit, Post};
+use crate::entity::{self, incident};
+use crate::error::{Error, Result};
+use crate::store::Write;
+
+pub use super::affected::ComponentState;
+pub use backfill::{Backfill, BackfillUpdate, backfill};
+
+/// An incident after a command, with the components it affects and the update that was posted or edited.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Changed {
+    pub incident: Incident,
+    pub components: Vec<Component>,
+    pub update: Option<Uuid>,
+}
+
+/// An incident to be opened.
+#[derive(Clone, Debug, Serialize)]
+pub struct Open {
+    pub page: Uuid,
+    pub title: String,
+    pub status: IncidentStatus,
+    pub body: String,
+    pub display_at: Option<Timestamp>,
+    pub started_at: Option<Timestamp>,
+    pub components: Vec<ComponentState>,
+    pub impact_override: Option<Impact>,
+    pub external_ref: Option<String>,
+    pub metadata: Option<serde_json::Value>,
+}
+
+/// An update to be posted.
+#[derive(Clone, Debug, Serialize)]
+pub struct PostUpdate {
+    pub incident: Uuid,
+    pub expected_version: Option<i32>,
+    /// The status it has then; as it is unless given.
+    pub status: Option<IncidentStatus>,
+    pub body: String,
+    pub display_at: Option<Timestamp>,
+    pub components: Vec<ComponentState>,
+}
+
+/// A text or time of an update to be replaced.
+#[derive(Clone, Debug, Serialize)]
+pub struct EditUpdate {
+    pub update: Uuid,
+    pub expected_version: Option<i32>,
+    pub body: Option<String>,
+    pub display_at: Option<Timestamp>,
+}
+
+/// A resolved incident to be opened again.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reopen {
+    pub incident: Uuid,
+    pub expected_version: Option<i32>,
+    pub status: IncidentStatus,
+    pub reason: String,
+    pub display_at: Option<Timestamp>,
+    pub components: Vec<ComponentState>,
+}
+
+/// New values of an incident; the outer `None` leaves a value as it is, the inner one removes it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Amend {
+    pub incident: Uuid,
+    pub expected_version: Option<i32>,
+    pub title: Option<String>,
+    pub impact_override: Option<Option<Impact>>,
+    pub started_at: Option<Timestamp>,
+    pub external_ref: Option<Option<String>>,
+    pub metadata: Option<Option<serde_json::Value>>,
+}
+
+/// Opens an incident. Where one with this external reference is open on the page, that one is returned as it is.
+///
+/// # Errors
+/// `PAGE_NOT_FOUND`, `COMPONENT_NOT_FOUND`, `DUPLICATE_COMPONENT`, `ILLEGAL_TRANSITION`, `UPDATE_BEFORE_START`,
+/// `TIME_IN_FUTURE`, those of its texts.
+pub async fn open(context: &Context, call: Call, input: Open) -> Result<Changed> {
+    let again = input.clone();
+    let opened = transact(context, "incidentOpen", call.clone(), input, |write, input| {
+        open_in(write, input).boxed()
+    });
+    match opened.await {
+        // Another node opened one with this reference at the same moment: now it can be seen.
+        Err(error) if error.is_duplicate() => {
+            transact(context, "incidentOpen", call, again, |write, input| {
+                open_in(write, input).boxed()
+            })
+            .await
+        }
+        other => other,
+    }
+}
+
+async fn open_in(write: &mut Write, input: Open) -> Result<Changed> {
+    page::require(write, input.page, Thing::Page, "page").await?;
+    let external_ref = valid::external_ref(input.external_ref.as_deref())?;
+    if let Some(known) = open_with_ref(write, input.page, external_ref.as_deref()).await? {
+        let components = components(write, affected_ids(&known)).await?;
+        return Ok(Changed {
+            incident: known,
+            components,
+            update: None,
+        });
+    }
+    check_list(input.components.iter().map(|state| state.component))?;
+    let locked = Locked::lock(write, input.page, input.components.iter().map(|state| state.component)).await?;
+    let changes = locked.changes(&input.components)?;
+    let now = write.now();
+    let display_at = input.display_at.or(input.started_at).unwrap_or(now);
+    let opening = Opening {
+        id: Uuid::now_v7(),
+        page: input.page,
+        title: valid::title(&input.title)?,
+        impact_override: input.impact_override,
+        started_at: input.started_at.unwrap_or(display_at),
+        external_ref,
+        metadata: valid::metadata(input.metadata)?,
+        first: post(input.status, valid::body(&input.body)?, display_at, changes.clone()),
+    };
+    let update = opening.first.id;
+    let opened = Incident::open(opening, now)?;
+    incident::insert(write.db(), &opened).await?;
+    record(
+        write,
+        EventKind::IncidentOpened,
+        opened,
+        Some(update),
+        (locked, &changes),
+    )
+    .await
+}
+
+/// Posts an update, which may move the incident and set components. One that resolves returns the components it does
+/// not name to operational.
+///
+/// # Errors
+/// `INCIDENT_NOT_FOUND`, `STALE_VERSION`, `ILLEGAL_TRANSITION`, `COMPONENT_NOT_FOUND`, `DUPLICATE_COMPONENT`,
+/// `UPDATE_BEFORE_START`, `TIME_IN_FUTURE`, `TOO_MANY_UPDATES`, those of its texts.
+pub async fn post_update(context: &Context, call: Call, input: PostUpdate) -> Result<Changed> {
+    let action = if input.status == Some(IncidentStatus::Resolved) {
+        "incidentResolve"
+    } else {
+        "incidentUpdatePost"
+    };
+    transact(context, action, call, input, |write, input| {
+        post_update_in(write, input).boxed()
+    })
+    .await
+}
+
+async fn post_update_in(write: &mut Write, input: PostUpdate) -> Result<Changed> {
+    let before = locked(write, input.incident).await?;
+    valid::version(input.expected_version, before.version)?;
+    check_list(input.components.iter().map(|state| state.component))?;
+    let status = input.status.unwrap_or(before.status);
+    let kind = match status {
+        IncidentStatus::Resolved => EventKind::IncidentResolved,
+        _ => EventKind::IncidentUpdatePosted,
+    };
+    let named = input
+        .components
+        .iter()
+        .map(|state| state.component)
+        .chain(affected_ids(&before));
+    let locked = Locked::lock(write, before.page, named).await?;
+    let mut changes = locked.changes(&input.components)?;
+    if status == IncidentStatus::Resolved {
+        let named: Vec<_> = input
+            .components
+            .iter()
+            .map(|state| (state.component, state.status))
+            .collect();
+        changes = before.resolving_changes(&named, |id| locked.status(id));
+    }
+    let at = input.display_at.unwrap_or(write.now());
+    let post = post(status, valid::body(&input.body)?, at, changes.clone());
+    let update = post.id;
+    let mut after = before.clone();
+    after.post(post, write.now())?;
+    incident::save(write.db(), &before, &after).await?;
+    record(write, kind, after, Some(update), (locked, &changes)).await
+}
+
+/// Replaces an update's text or time; the earlier ones are kept as a revision.
+///
+/// # Errors
+/// `INCIDENT_UPDATE_NOT_FOUND`, `STALE_VERSION`, `UPDATE_IS_POSTMORTEM`, `UPDATE_BEFORE_START`, `TIME_IN_FUTURE`,
+/// those of its texts.
+pub async fn edit_update(context: &Context, call: Call, input: EditUpdate) -> Result<Changed> {
+    transact(context, "incidentUpdateEdit", call, input, |write, input| {
+        edit_update_in(write, input).boxed()
+    })
+    .await
+}
+
+async fn edit_update_in(write: &mut Write, input: EditUpdate) -> Result<Changed> {
+    let not_found = || Refusal::NotFound(Thing::IncidentUpdate).at(["update"]);
+    let owner = entity::timeline::owner(write.db(), input.update)
+        .await?
+        .ok_or_else(not_found)?;
+    let before = match locked(write, owner).await {
+        Err(Error::Refused(_)) => return Err(not_found().into()),
+        other => other?,
+    };
+    valid::version(input.expected_version, before.version)?;
+    let body = input.body.as_deref().map(valid::body).transpose()?;
+    let mut after = before.clone();
+    if !after.edit(
+        input.update,
+        Edit {
+            body,
+            display_at: input.display_at,
+        },
+        write.now(),
+    )? {
+        return unchanged(write, after, Some(input.update)).await;
+    }
+    incident::save(write.db(), &before, &after).await?;
+    record(
+        write,
+        EventKind::IncidentUpdateEdited,
+        after,
+        Some(input.update),
+        (Locked::default(), &[]),
+    )
+    .await
+}
+
+/// Opens a resolved incident again, with the reason as an update.
+///
+/// # Errors
+/// `INCIDENT_NOT_FOUND`, `STALE_VERSION`, `ILLEGAL_TRANSITION`, and those of [`post_update`].
+pub async fn reopen(context: &Context, call: Call, input: Reopen) -> Result<Changed> {
+    let again = transact(context, "incidentReopen", call, input, |write, input| {
+        reopen_in(write, input).boxed()
+    });
+    again.await.map_err(ref_taken)
+}
+
+async fn reopen_in(write: &mut Write, input: Reopen) -> Result<Changed> {
+    let before = locked(write, input.incident).await?;
+    valid::version(input.expected_version, before.version)?;
+    check_list(input.components.iter().map(|state| state.component))?;
+    let locked = Locked::lock(write, before.page, input.components.iter().map(|state| state.component)).await?;
+    let changes = locked.changes(&input.components)?;
+    let at = input.display_at.unwrap_or(write.now());
+    let post = post(
+        input.status,
+        valid::body_of("reason", &input.reason)?,
+        at,
+        changes.clone(),
+    );
+    let update = post.id;
+    let mut after = before.clone();
+    after.reopen(post, write.now())?;
+    incident::save(write.db(), &before, &after).await?;
+    record(
+        write,
+        EventKind::IncidentReopened,
+        after,
+        Some(update),
+        (locked, &changes),
+    )
+    .await
+}
+
+/// Gives an incident new values.
+///
+/// # Errors
+/// `INCIDENT_NOT_FOUND`, `STALE_VERSION`, `EXTERNAL_REF_TAKEN`, `UPDATE_BEFORE_START`, `TIME_IN_FUTURE`, those of its
+/// texts.
+pub async fn amend(context: &Context, call: Call, input: Amend) -> Result<Changed> {
+    let amended = transact(context, "incidentAmend", call, input, |write, input| {
+        amend_in(write, input).boxed()
+    });
+    amended.await.map_err(ref_taken)
+}
+
+async fn amend_in(write: &mut Write, input: Amend) -> Result<Changed> {
+    let before = locked(write, input.incident).await?;
+    valid::version(input.expected_version, before.version)?;
+    let amendment = Amendment {
+        title: input.title.as_deref().map(valid::title).transpose()?,
+        impact_override: input.impact_override,
+        started_at: input.started_at,
+        external_ref: input
+            .external_ref
+            .map(|new| valid::external_ref(new.as_deref()))
+            .transpose()?,
+        metadata: input.metadata.map(valid::metadata).transpose()?,
+    };
+    let mut after = before.clone();
+    if !after.amend(amendment, write.now())? {
+        return unchanged(write, after, None).await;
+    }
+    incident::save(write.db(), &before, &after).await?;
+    record(write, EventKind::IncidentAmended, after, None, (Locked::default(), &[])).await
+}
+
+/// An incident that is there, on a page that is there, locked until the transaction ends.
+///
+/// # Errors
+/// `INCIDENT_NOT_FOUND`.
+pub(super) async fn locked(write: &Write, id: Uuid) -> Result<Incident> {
+    let rows = incident::Entity::find_by_id(id)
+        .lock_exclusive()
+        .all(write.db())
+        .await?;
+    let Some(found) = incident::load(write.db(), rows).await?.pop() else {
+        return Err(Refusal::NotFound(Thing::Incident).at(["incident"]).into());
+    };
+    page::require(write, found.page, Thing::Incident, "incident").await?;
+    Ok(found)
+}
+
+/// Puts what became of an incident into the log, and after it what became of its components.
+pub(super) async fn record(
+    write: &mut Write,
+    kind: EventKind,
+    incident: Incident,
+    update: Option<Uuid>,
+    (locked, changes): (Locked, &[Change]),
+) -> Result<Changed> {
+    let moved = locked.apply(write, changes, Some(incident.id)).await?;
+    let changed = unchanged(write, incident, update).await?;
+    let mut event = Event::of(kind, Subject::Incident(changed.incident.clone()));
+    event.components = changed.components.clone();
+    event.update = update;
+    write.record(changed.incident.page, event);
+    for event in moved {
+        write.record(changed.incident.page, event);
+    }
+    Ok(changed)
+}
+
+pub(super) async fn unchanged(write: &Write, incident: Incident, update: Option<Uuid>) -> Result<Changed> {
+    let components = components(write, affected_ids(&incident)).await?;
+    Ok(Changed {
+        incident,
+        components,
+        update,
+    })
+}
+
+fn affected_ids(incident: &Incident) -> HashSet<Uuid> {
+    incident
+        .affected()
+        .into_iter()
+        .map(|affected| affected.component)
+        .collect()
+}
+
+async fn open_with_ref(write: &Write, page: Uuid, external_ref: Option<&str>) -> Result<Option<Incident>> {
+    let Some(external_ref) = external_ref else {
+        return Ok(None);
+    };
+    let open = IncidentStatus::ALL
+        .iter()
+        .filter(|status| status.is_open())
+        .map(|status| status.as_str());
+    let rows = incident::Entity::find()
+        .filter(incident::Column::PageId.eq(page))
+        .filter(incident::Column::ExternalRef.eq(external_ref))
+        .filter(incident::Column::Status.is_in(open))
+        .all(write.db())
+        .await?;
+    Ok(incident::load(write.db(), rows).await?.pop())
+}
+
+fn post(status: IncidentStatus, body: String, display_at: Timestamp, changes: Vec<Change>) -> Post<IncidentStatus> {
+    Post {
+        id: Uuid::now_v7(),
+        status,
+        body,
+        display_at,
+        changes,
+        external_ref: None,
+    }
+}
+
+fn ref_taken(error: Error) -> Error {
+    if error.is_duplicate() {
+        Refusal::ExternalRefTaken.at(["externalRef"]).into()
+    } else {
+        error
+    }
+}

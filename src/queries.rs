@@ -1,0 +1,13 @@
+//! Everything that only looks: through a `View`, which is the page as one audience sees it at one moment.
+
+pub mod component;
+pub mod incident;
+mod loader;
+pub mod log;
+pub mod maintenance;
+pub mod page;
+mod view;
+mod window;
+
+pub use view::{Moment, Parts, View};
+pub use window::{Key, Slice, Window};

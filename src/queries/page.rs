@@ -1,0 +1,98 @@
+//! Finding pages.
+
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Select};
+use std::sync::Arc;
+use uuid::Uuid;
+
+use super::{Slice, View, Window};
+use crate::access::may_see;
+use crate::app::App;
+use crate::domain::audience::Audience;
+use crate::domain::page::{Page, Visibility};
+use crate::domain::time::Timestamp;
+use crate::entity::page;
+use crate::error::{Error, Result};
+use crate::store::log::{self, Place};
+
+/// The page with a slug, if it exists for the view's audience.
+///
+/// # Errors
+/// Those of the database.
+pub async fn by_slug(view: &View, slug: &str) -> Result<Option<Page>> {
+    let found = page::Entity::find()
+        .filter(page::Column::Slug.eq(slug))
+        .filter(page::Column::ArchivedAt.is_null())
+        .one(view.db().await?)
+        .await?;
+    let page = found.map(page::Model::into_domain).transpose()?;
+    Ok(page.filter(|page| may_see(view.audience(), page)))
+}
+
+/// The page with an id, if it exists for the view's audience.
+///
+/// # Errors
+/// Those of the database.
+pub async fn by_id(view: &View, id: Uuid) -> Result<Option<Arc<Page>>> {
+    let page = view.parts(id).await?.page.clone();
+    Ok(page.filter(|page| may_see(view.audience(), page)))
+}
+
+/// The page with a slug as it was shown at an instant, with the view that sees it so; `None` before it existed.
+///
+/// # Errors
+/// `BeyondRetention` for an instant whose events have been pruned; those of the database.
+pub async fn as_of(app: &Arc<App>, audience: Audience, slug: &str, at: Timestamp) -> Result<Option<(Page, View)>> {
+    let now = View::now(app, audience);
+    let Some(present) = by_slug(&now, slug).await? else {
+        return Ok(None);
+    };
+    let Some(place) = log::place_at(now.db().await?, present.id, at).await? else {
+        return Ok(None);
+    };
+    if is_pruned(&now, present.id, place).await? {
+        return Err(Error::BeyondRetention);
+    }
+    let past = View::past(app, audience, place);
+    let stood = by_id(&past, present.id).await?;
+    Ok(stood.map(|page| (page.as_ref().clone(), past)))
+}
+
+async fn is_pruned(view: &View, page: Uuid, place: Place) -> Result<bool> {
+    let stream = crate::domain::cursor::StreamId {
+        page,
+        audience: Audience::Staff,
+    };
+    let reach = log::reach(view.db().await?, stream).await?;
+    Ok(reach.is_some_and(|reach| place.staff_number < reach.floor))
+}
+
+/// Pages, newest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn list(view: &View, window: Window) -> Result<Slice<Page>> {
+    let mut cursor = visible(view).cursor_by((page::Column::CreatedAt, page::Column::Id));
+    super::window::apply(&mut cursor, &window);
+    let rows = cursor.all(view.db().await?).await?;
+    let pages = rows
+        .into_iter()
+        .map(page::Model::into_domain)
+        .collect::<Result<Vec<_>>>()?;
+    Ok(Slice::cut(pages, &window))
+}
+
+/// How many pages there are for the view's audience.
+///
+/// # Errors
+/// Those of the database.
+pub async fn count(view: &View) -> Result<u64> {
+    Ok(visible(view).count(view.db().await?).await?)
+}
+
+fn visible(view: &View) -> Select<page::Entity> {
+    let all = page::Entity::find().filter(page::Column::ArchivedAt.is_null());
+    match view.audience() {
+        Audience::Staff => all,
+        Audience::Public => all.filter(page::Column::Visibility.eq(Visibility::Public.as_str())),
+    }
+}

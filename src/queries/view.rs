@@ -1,0 +1,272 @@
+//! A view: what one audience sees at one moment, all of it of one consistent state.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use super::loader::Loader;
+use crate::app::App;
+use crate::domain::audience::Audience;
+use crate::domain::component::{Component, ComponentGroup, ComponentStatus};
+use crate::domain::event::{Subject, SubjectKind};
+use crate::domain::impact::{self, Condition};
+use crate::domain::incident::Incident;
+use crate::domain::maintenance::Maintenance;
+use crate::domain::page::Page;
+use crate::domain::time::Timestamp;
+use crate::entity::{component, component_change, component_group, page};
+use crate::error::Result;
+use crate::store::log::Place;
+use crate::store::{Snapshot, log};
+
+/// When a view looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    Now,
+    /// At a place in a page's log: what stood when its events up to there had happened.
+    Past(Place),
+}
+
+/// What one audience sees at one moment. The first read begins the snapshot that all others share; clones are the same
+/// view.
+#[derive(Clone, Debug)]
+pub struct View(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    app: Arc<App>,
+    audience: Audience,
+    moment: Moment,
+    instant: Timestamp,
+    snapshot: OnceCell<Snapshot>,
+    parts: Loader<Uuid, Arc<Parts>>,
+    histories: Loader<Uuid, Arc<Vec<component_change::Model>>>,
+    incidents: Loader<Uuid, Arc<Vec<Incident>>>,
+    maintenances: Loader<Uuid, Arc<Vec<Maintenance>>>,
+}
+
+/// What a page consists of: bounded, so that it is read as a whole.
+#[derive(Debug, Default)]
+pub struct Parts {
+    pub page: Option<Arc<Page>>,
+    /// In the order they are shown.
+    pub groups: Vec<Arc<ComponentGroup>>,
+    /// In the order they are shown: groups and what stands in none by position, then the components of a group.
+    pub components: Vec<Arc<Component>>,
+    /// Those that were taken off: incidents still name them.
+    archived: Vec<Arc<Component>>,
+}
+
+impl Parts {
+    fn new(
+        page: Option<Page>,
+        mut groups: Vec<ComponentGroup>,
+        mut components: Vec<Component>,
+        archived: Vec<Component>,
+    ) -> Parts {
+        groups.sort_by_key(|group| (group.position, group.id));
+        let place: HashMap<Uuid, i32> = groups.iter().map(|group| (group.id, group.position)).collect();
+        components.sort_by_key(|component| match component.group.and_then(|group| place.get(&group)) {
+            Some(group) => (*group, component.group, component.position, component.id),
+            None => (component.position, None, 0, component.id),
+        });
+        Parts {
+            page: page.map(Arc::new),
+            groups: groups.into_iter().map(Arc::new).collect(),
+            components: components.into_iter().map(Arc::new).collect(),
+            archived: archived.into_iter().map(Arc::new).collect(),
+        }
+    }
+
+    /// A component of this page, archived ones too.
+    pub fn component(&self, id: Uuid) -> Option<&Arc<Component>> {
+        self.components
+            .iter()
+            .chain(&self.archived)
+            .find(|component| component.id == id)
+    }
+
+    /// Where a component stands in the order they are shown; archived ones come last.
+    pub fn place(&self, id: Uuid) -> usize {
+        self.components
+            .iter()
+            .position(|component| component.id == id)
+            .unwrap_or(usize::MAX)
+    }
+
+    /// A group of this page.
+    pub fn group(&self, id: Uuid) -> Option<&Arc<ComponentGroup>> {
+        self.groups.iter().find(|group| group.id == id)
+    }
+
+    /// The components of a group.
+    pub fn in_group(&self, id: Uuid) -> impl Iterator<Item = &Arc<Component>> {
+        self.components
+            .iter()
+            .filter(move |component| component.group == Some(id))
+    }
+
+    /// What the page says of its components.
+    pub fn condition(&self) -> Condition {
+        let statuses: Vec<ComponentStatus> = self.components.iter().map(|component| component.status).collect();
+        impact::condition(&statuses)
+    }
+}
+
+impl View {
+    /// What an audience sees now.
+    pub fn now(app: &Arc<App>, audience: Audience) -> View {
+        View::at(app, audience, Moment::Now, app.clock.now())
+    }
+
+    /// What an audience saw at a place in the log.
+    pub fn past(app: &Arc<App>, audience: Audience, place: Place) -> View {
+        View::at(app, audience, Moment::Past(place), place.at)
+    }
+
+    fn at(app: &Arc<App>, audience: Audience, moment: Moment, instant: Timestamp) -> View {
+        View(Arc::new(Inner {
+            app: Arc::clone(app),
+            audience,
+            moment,
+            instant,
+            snapshot: OnceCell::new(),
+            parts: Loader::default(),
+            histories: Loader::default(),
+            incidents: Loader::default(),
+            maintenances: Loader::default(),
+        }))
+    }
+
+    /// The server it looks at.
+    pub fn app(&self) -> &Arc<App> {
+        &self.0.app
+    }
+
+    /// Who looks.
+    pub fn audience(&self) -> Audience {
+        self.0.audience
+    }
+
+    /// When it looks.
+    pub fn moment(&self) -> Moment {
+        self.0.moment
+    }
+
+    /// The time of day it looks at.
+    pub fn instant(&self) -> Timestamp {
+        self.0.instant
+    }
+
+    pub(super) fn histories(&self) -> &Loader<Uuid, Arc<Vec<component_change::Model>>> {
+        &self.0.histories
+    }
+
+    pub(super) fn incidents(&self) -> &Loader<Uuid, Arc<Vec<Incident>>> {
+        &self.0.incidents
+    }
+
+    pub(super) fn maintenances(&self) -> &Loader<Uuid, Arc<Vec<Maintenance>>> {
+        &self.0.maintenances
+    }
+
+    /// What statements are sent through.
+    ///
+    /// # Errors
+    /// `Unavailable` when no connection can be had in time.
+    pub(super) async fn db(&self) -> Result<&DatabaseTransaction> {
+        let snapshot = self.0.snapshot.get_or_try_init(|| self.0.app.store.read()).await?;
+        Ok(snapshot.db())
+    }
+
+    /// What a page consists of: read once for a view, and together for all pages an answer shows.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn parts(&self, page: Uuid) -> Result<Arc<Parts>> {
+        self.0.parts.load(page, |pages| self.read_parts(pages)).await
+    }
+
+    async fn read_parts(&self, pages: Vec<Uuid>) -> Result<HashMap<Uuid, Arc<Parts>>> {
+        match self.moment() {
+            Moment::Now => present_parts(self.db().await?, pages).await,
+            Moment::Past(place) => {
+                let mut all = HashMap::new();
+                for page in pages {
+                    all.insert(
+                        page,
+                        Arc::new(past_parts(self.db().await?, page, self.audience(), place).await?),
+                    );
+                }
+                Ok(all)
+            }
+        }
+    }
+}
+
+async fn present_parts(db: &DatabaseTransaction, pages: Vec<Uuid>) -> Result<HashMap<Uuid, Arc<Parts>>> {
+    let found = page::Entity::find()
+        .filter(page::Column::Id.is_in(pages.clone()))
+        .filter(page::Column::ArchivedAt.is_null())
+        .all(db)
+        .await?;
+    let groups = component_group::Entity::find()
+        .filter(component_group::Column::PageId.is_in(pages.clone()))
+        .filter(component_group::Column::ArchivedAt.is_null())
+        .all(db)
+        .await?;
+    let components = component::Entity::find()
+        .filter(component::Column::PageId.is_in(pages))
+        .all(db)
+        .await?;
+
+    let mut groups_of: HashMap<Uuid, Vec<ComponentGroup>> = HashMap::new();
+    for row in groups {
+        groups_of.entry(row.page_id).or_default().push(row.into_domain());
+    }
+    let mut components_of: HashMap<Uuid, (Vec<Component>, Vec<Component>)> = HashMap::new();
+    for row in components {
+        let (present, archived) = components_of.entry(row.page_id).or_default();
+        let kept = if row.archived_at.is_none() { present } else { archived };
+        kept.push(row.into_domain()?);
+    }
+    found
+        .into_iter()
+        .map(|row| {
+            let (present, archived) = components_of.remove(&row.id).unwrap_or_default();
+            let groups = groups_of.remove(&row.id).unwrap_or_default();
+            Ok((
+                row.id,
+                Arc::new(Parts::new(Some(row.into_domain()?), groups, present, archived)),
+            ))
+        })
+        .collect()
+}
+
+async fn past_parts(db: &DatabaseTransaction, page: Uuid, audience: Audience, place: Place) -> Result<Parts> {
+    let (mut groups, mut present, mut archived) = (Vec::new(), Vec::new(), Vec::new());
+    for entry in log::standing_at(db, page, audience, SubjectKind::ComponentGroup, place.staff_number).await? {
+        if let (Subject::ComponentGroup(group), false) = (&entry.payload.subject, entry.kind.removes()) {
+            groups.push(group.clone());
+        }
+    }
+    for entry in log::standing_at(db, page, audience, SubjectKind::Component, place.staff_number).await? {
+        if let Subject::Component(component) = &entry.payload.subject {
+            let kept = if entry.kind.removes() {
+                &mut archived
+            } else {
+                &mut present
+            };
+            kept.push(component.clone());
+        }
+    }
+    let pages = log::standing_at(db, page, audience, SubjectKind::Page, place.staff_number).await?;
+    let stood = pages
+        .into_iter()
+        .find(|entry| !entry.kind.removes())
+        .map(|entry| entry.payload.page.clone());
+    Ok(Parts::new(stood, groups, present, archived))
+}
