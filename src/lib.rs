@@ -13,3 +13,4 @@ pub mod access;
 pub mod app;
 pub mod queries;
 pub mod commands;
+pub mod graphql;

@@ -60,6 +60,12 @@ impl Follow {
         self.position
     }
 
+    /// Goes on after another number.
+    pub fn seek(&mut self, number: u64) {
+        self.position = number;
+        self.backlog.clear();
+    }
+
     /// What comes next, whenever it comes. It can be dropped at any time and called
     /// again: nothing is lost and nothing comes twice.
     ///

@@ -1,0 +1,94 @@
+//! The command line: flags and environment variables are the whole configuration.
+
+mod import;
+mod serve;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+
+use crate::store::{Options, Store};
+
+/// A self-hosted incident and status backend: a GraphQL API with live delivery, in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "allclear", version)]
+struct Cli {
+    /// What is logged to standard error: `error`, `warn`, `info`, `debug`, `trace`, or directives such as
+    /// `info,allclear=debug`.
+    #[arg(long, env = "ALLCLEAR_LOG", default_value = "info", global = true)]
+    log: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API until SIGTERM or ctrl-c.
+    Serve(Box<serve::Serve>),
+    /// Bring the database's tables up to date, and stop. `serve` does so too.
+    Migrate(Database),
+    /// Print the schema of the API.
+    Schema,
+    /// Read what another system knows into a page.
+    Import(import::Import),
+}
+
+/// Where the database is.
+#[derive(Args, Clone, Debug)]
+struct Database {
+    /// `sqlite://PATH?mode=rwc`, or `postgres://USER:PASSWORD@HOST/NAME`.
+    #[arg(long, env = "ALLCLEAR_DATABASE_URL", default_value = "sqlite://allclear.db?mode=rwc", hide_env_values = true)]
+    database_url: String,
+    /// The most connections to the database (on SQLite: those for reading; one more writes).
+    #[arg(long, env = "ALLCLEAR_DATABASE_CONNECTIONS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    database_connections: u32,
+}
+
+impl Database {
+    async fn open(&self) -> anyhow::Result<Store> {
+        let options = Options { url: self.database_url.clone(), connections: self.database_connections };
+        Store::open(&options).await.context("cannot open the database")
+    }
+}
+
+/// Runs the program; what it returns is the process's exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // There is nowhere left to say that this could not be said.
+            let _ = writeln!(std::io::stderr(), "allclear: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    crate::telemetry::start(&cli.log).context("`--log` cannot be read")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start")?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Serve(serve) => serve.run().await,
+            Command::Migrate(database) => {
+                database.open().await?.close().await;
+                say("The database is up to date.")
+            }
+            Command::Schema => say(crate::graphql::sdl().trim_end()),
+            Command::Import(import) => import.run().await,
+        }
+    })
+}
+
+/// Tells the person at the terminal.
+fn say(text: impl AsRef<str>) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{}", text.as_ref()).context("cannot write to standard output")
+}
+
+/// A folder as people give it, for error messages.
+fn shown(path: &PathBuf) -> String {
+    path.display().to_string()
+}

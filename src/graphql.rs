@@ -1,0 +1,55 @@
+//! The API: what GraphQL calls things, and how each is answered.
+
+pub mod component;
+mod connection;
+pub mod enums;
+mod error;
+pub mod event;
+mod id;
+pub mod incident;
+pub mod maintenance;
+pub mod mutation;
+pub mod page;
+pub mod query;
+pub mod scalar;
+pub mod server;
+pub mod subscription;
+pub mod user_error;
+
+use std::sync::Arc;
+
+use crate::access::Caller;
+use crate::app::App;
+
+pub use mutation::Mutation;
+pub use query::Query;
+pub use server::Limits;
+pub use subscription::Subscription;
+
+/// The schema that is served.
+pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
+
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
+    async_graphql::Schema::build(Query, Mutation::default(), Subscription)
+        .register_output_type::<query::Node>()
+        .register_output_type::<event::PageEvent>()
+        .register_output_type::<user_error::UserError>()
+}
+
+/// The schema over a running server.
+pub fn schema(app: Arc<App>, limits: Limits) -> Schema {
+    builder().data(app).data(limits).finish()
+}
+
+/// Lets a request in: its resolvers learn who sent it.
+pub fn admit(request: async_graphql::Request, caller: Caller) -> async_graphql::Request {
+    request.data(caller).data(query::SharedView::default())
+}
+
+/// The schema as text, as `schema.graphql` holds it.
+pub fn sdl() -> String {
+    let options = async_graphql::SDLExportOptions::new()
+        .include_specified_by()
+        .prefer_single_line_descriptions();
+    builder().finish().sdl_with_options(options)
+}

@@ -1,0 +1,132 @@
+//! Enums as the API names them; each mirrors one of the domain.
+
+use async_graphql::Enum;
+
+use crate::domain;
+
+/// How a component does.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "domain::component::ComponentStatus")]
+pub enum ComponentStatus {
+    /// All is well.
+    Operational,
+    /// Planned work goes on.
+    UnderMaintenance,
+    /// Slower or worse than it should be.
+    DegradedPerformance,
+    /// Some of it, or for some people, does not work.
+    PartialOutage,
+    /// It does not work.
+    MajorOutage,
+}
+
+/// Where an incident stands.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "domain::incident::IncidentStatus")]
+pub enum IncidentStatus {
+    /// Something is wrong; the cause is being looked for.
+    Investigating,
+    /// The cause is known.
+    Identified,
+    /// A fix is in place and being watched.
+    Monitoring,
+    /// It is over.
+    Resolved,
+    /// It is over, and what was learnt is published.
+    Postmortem,
+}
+
+/// Where a maintenance stands.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "domain::maintenance::MaintenanceStatus")]
+pub enum MaintenanceStatus {
+    /// Announced.
+    Scheduled,
+    /// The work goes on.
+    InProgress,
+    /// The work is done and being checked.
+    Verifying,
+    /// It is over.
+    Completed,
+    /// It will not take place.
+    Cancelled,
+}
+
+/// How bad it is, from nothing to everything.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "domain::impact::Impact")]
+pub enum Impact {
+    /// Nobody notices.
+    None,
+    /// Planned work.
+    Maintenance,
+    /// Some components are degraded or partly out.
+    Minor,
+    /// A component is out, or all are partly out.
+    Major,
+    /// Everything affected is out.
+    Critical,
+}
+
+/// Who may see a page.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "domain::page::Visibility")]
+pub enum PageVisibility {
+    /// Everybody.
+    Public,
+    /// Holders of a token; for everybody else it does not exist.
+    Private,
+}
+
+/// What happened, as an event's kind.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "domain::event::EventKind")]
+pub enum PageEventKind {
+    PageCreated,
+    PageAmended,
+    PageArchived,
+    ComponentGroupCreated,
+    ComponentGroupAmended,
+    ComponentGroupRemoved,
+    ComponentCreated,
+    ComponentAmended,
+    ComponentStatusChanged,
+    ComponentArchived,
+    IncidentOpened,
+    IncidentUpdatePosted,
+    IncidentUpdateEdited,
+    IncidentResolved,
+    IncidentReopened,
+    IncidentAmended,
+    IncidentBackfilled,
+    PostmortemDrafted,
+    PostmortemPublished,
+    PostmortemWithdrawn,
+    MaintenanceScheduled,
+    MaintenanceAmended,
+    MaintenanceStarted,
+    MaintenanceUpdatePosted,
+    MaintenanceCompleted,
+    MaintenanceCancelled,
+    MaintenanceBackfilled,
+}
+
+/// In which order a timeline is listed.
+#[derive(Enum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UpdateOrder {
+    /// As it happened.
+    #[default]
+    OldestFirst,
+    /// The latest on top.
+    NewestFirst,
+}
+
+/// What a length counts.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "domain::text::LengthUnit")]
+pub enum LengthUnit {
+    /// Unicode characters after normalisation (NFC).
+    Characters,
+    /// Bytes in UTF-8.
+    Bytes,
+}

@@ -1,0 +1,513 @@
+//! Incidents, their timelines and postmortems.
+
+use std::sync::Arc;
+
+use async_graphql::{ID, InputObject, Json, Object, SimpleObject};
+use uuid::Uuid;
+
+use super::component::{self, Component};
+use super::connection::{self, Arguments, Counted, Counting};
+use super::enums::{ComponentStatus, Impact, IncidentStatus, UpdateOrder};
+use super::error::{Failure, Result};
+use super::id::{self, Kind};
+use super::page::Page;
+use super::scalar::{DateTime, Duration, Markdown};
+use crate::domain;
+use crate::domain::summary::{self, Facts, Locale};
+use crate::domain::timeline::Revision;
+use crate::error::Error;
+use crate::markdown;
+use crate::queries::{Key, Slice, View};
+
+/// Something that went wrong, with the timeline of what was said of it.
+#[derive(Clone, Debug)]
+pub struct Incident {
+    state: Arc<domain::incident::Incident>,
+    view: View,
+    /// The components it affects, where an event or a command brought them along.
+    carried: Option<Arc<[domain::component::Component]>>,
+}
+
+impl Incident {
+    pub(super) fn new(state: domain::incident::Incident, view: View) -> Incident {
+        Incident {
+            state: Arc::new(state),
+            view,
+            carried: None,
+        }
+    }
+
+    pub(super) fn carrying(
+        state: domain::incident::Incident,
+        view: View,
+        components: &[domain::component::Component],
+    ) -> Incident {
+        Incident {
+            state: Arc::new(state),
+            view,
+            carried: Some(components.into()),
+        }
+    }
+
+    async fn owner(&self) -> Result<Arc<domain::page::Page>> {
+        let parts = self.view.parts(self.state.page).await?;
+        parts
+            .page
+            .clone()
+            .ok_or_else(|| Error::Corrupt("an incident without a page".to_owned()).into())
+    }
+
+    /// The update of its timeline with an id.
+    pub(super) fn update(&self, id: Uuid) -> Option<IncidentUpdate> {
+        let index = self.state.updates.iter().position(|update| update.id == id)?;
+        Some(IncidentUpdate {
+            incident: self.clone(),
+            index,
+        })
+    }
+
+    async fn component(&self, id: Uuid) -> Result<Component> {
+        component::named(&self.view, self.carried.as_deref(), self.state.page, id).await
+    }
+
+    /// What it made of each component, in the order the page shows them.
+    async fn affected_in_order(&self) -> Result<Vec<(Component, domain::timeline::Affected)>> {
+        let affected = self.state.affected();
+        let mut named = Vec::with_capacity(affected.len());
+        let parts = if affected.is_empty() {
+            None
+        } else {
+            Some(self.view.parts(self.state.page).await?)
+        };
+        for one in affected {
+            named.push((self.component(one.component).await?, one));
+        }
+        if let Some(parts) = parts {
+            named.sort_by_key(|(component, one)| (parts.place(one.component), component.state.position));
+        }
+        Ok(named)
+    }
+}
+
+/// Something that went wrong, with the timeline of what was said of it.
+#[Object]
+impl Incident {
+    /// Its global id.
+    pub(super) async fn id(&self) -> ID {
+        id::encode(Kind::Incident, self.state.id)
+    }
+
+    /// The page it stands on.
+    async fn page(&self) -> Result<Page> {
+        Ok(Page::new(self.owner().await?, self.view.clone()))
+    }
+
+    /// What people call it.
+    async fn title(&self) -> &str {
+        &self.state.title
+    }
+
+    /// Where it stands.
+    async fn status(&self) -> IncidentStatus {
+        self.state.status.into()
+    }
+
+    /// How bad it is: the worst it made of its components at any time, or what people said instead.
+    async fn impact(&self) -> Impact {
+        self.state.impact().into()
+    }
+
+    /// What people said of its impact; null where it is computed.
+    async fn impact_override(&self) -> Option<Impact> {
+        self.state.impact_override.map(Into::into)
+    }
+
+    /// When it began.
+    async fn started_at(&self) -> DateTime {
+        self.state.started_at.into()
+    }
+
+    /// When a fix was first being watched; null before.
+    async fn monitoring_at(&self) -> Option<DateTime> {
+        self.state.monitoring_at.map(Into::into)
+    }
+
+    /// When it was over; null while it goes on.
+    async fn resolved_at(&self) -> Option<DateTime> {
+        self.state.resolved_at.map(Into::into)
+    }
+
+    /// How long it lasted; null while it goes on, and where its times do not tell.
+    async fn duration(&self) -> Option<Duration> {
+        let resolved = self.state.resolved_at?;
+        summary::duration_iso(resolved.millis_since(self.state.started_at)).map(Duration)
+    }
+
+    /// The incident in a sentence or two. `timeZone` is an IANA name and decides the date (UTC unless given); `locale`
+    /// is a language tag, of which `en` is known.
+    async fn summary(&self, time_zone: Option<String>, locale: Option<String>) -> Result<String> {
+        let zone = match &time_zone {
+            Some(name) => name
+                .parse::<chrono_tz::Tz>()
+                .map_err(|_| Failure::bad_user_input("`timeZone` must be an IANA name, such as `Europe/Berlin`."))?,
+            None => chrono_tz::UTC,
+        };
+        let locale = Locale::from_tag(locale.as_deref().unwrap_or("en"))
+            .ok_or_else(|| Failure::bad_user_input("`locale` must be a language we know: `en`."))?;
+        let page = self.owner().await?;
+        let affected = self.affected_in_order().await?;
+        let names: Vec<&str> = affected
+            .iter()
+            .map(|(component, _)| component.state.name.as_str())
+            .collect();
+        let facts = Facts {
+            page: &page.name,
+            impact: self.state.impact(),
+            started_at: self.state.started_at,
+            resolved_at: self.state.resolved_at,
+            affected: &names,
+        };
+        Ok(summary::sentence(facts, zone, locale))
+    }
+
+    /// The components it affects, in the order the page shows them.
+    async fn affected_components(&self) -> Result<Vec<AffectedComponent>> {
+        let affected = self.affected_in_order().await?;
+        Ok(affected
+            .into_iter()
+            .map(|(component, affected)| AffectedComponent::new(component, &affected))
+            .collect())
+    }
+
+    /// What was said of it, oldest first unless asked otherwise.
+    async fn updates(
+        &self,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(default)] order: UpdateOrder,
+    ) -> Result<Counting<IncidentUpdate>> {
+        let window = Arguments {
+            first,
+            after,
+            last,
+            before,
+        }
+        .window()?;
+        let mut all: Vec<IncidentUpdate> = (0..self.state.updates.len())
+            .map(|index| IncidentUpdate {
+                incident: self.clone(),
+                index,
+            })
+            .collect();
+        let is_newest_first = order == UpdateOrder::NewestFirst;
+        if is_newest_first {
+            all.reverse();
+        }
+        // The place in the timeline is the key: updates posted with the same time shown stand by number.
+        let key = |update: &IncidentUpdate| {
+            let state = update.state();
+            Key {
+                order: state.display_at.millis(),
+                id: state.id,
+            }
+        };
+        let place = |key: Key| self.state.updates.iter().position(|update| update.id == key.id);
+        let counted = Counted::Known(all.len());
+        let slice = Slice::of(all, &window, key, |own, other| {
+            let (own, other) = (place(own), place(other));
+            if is_newest_first { own < other } else { own > other }
+        });
+        Ok(connection::build(&self.view, slice, counted, key, |update| update))
+    }
+
+    /// What was said last.
+    async fn latest_update(&self) -> Result<IncidentUpdate> {
+        let index = self.state.updates.len().checked_sub(1);
+        let index = index.ok_or_else(|| Error::Corrupt("an incident without an update".to_owned()))?;
+        Ok(IncidentUpdate {
+            incident: self.clone(),
+            index,
+        })
+    }
+
+    /// What was learnt; null where nothing is published (a draft is the staff's alone).
+    async fn postmortem(&self) -> Option<Postmortem> {
+        self.state.postmortem.clone().map(Postmortem)
+    }
+
+    /// Where an update or a postmortem may move it. A resolved incident goes back to an open status by being reopened.
+    async fn allowed_transitions(&self) -> Vec<IncidentStatus> {
+        self.state.status.allowed().into_iter().map(Into::into).collect()
+    }
+
+    /// What an alerting system calls it, or the system it was imported from; null where nobody said.
+    async fn external_ref(&self) -> Option<&str> {
+        self.state.external_ref.as_deref()
+    }
+
+    /// What integrators keep with it; null where they keep nothing.
+    async fn metadata(&self) -> Option<Json<serde_json::Value>> {
+        self.state.metadata.clone().map(Json)
+    }
+
+    /// Whether it was entered after it was over, or imported.
+    async fn backfilled(&self) -> bool {
+        self.state.backfilled
+    }
+
+    /// Raised by every change; hand it back as `expectedVersion`.
+    async fn version(&self) -> i32 {
+        self.state.version
+    }
+
+    /// When it was entered.
+    async fn created_at(&self) -> DateTime {
+        self.state.created_at.into()
+    }
+
+    /// When it was last changed.
+    async fn updated_at(&self) -> DateTime {
+        self.state.updated_at.into()
+    }
+}
+
+/// One entry of an incident's timeline.
+#[derive(Clone, Debug)]
+pub struct IncidentUpdate {
+    incident: Incident,
+    index: usize,
+}
+
+impl IncidentUpdate {
+    fn state(&self) -> &domain::incident::IncidentUpdate {
+        &self.incident.state.updates[self.index]
+    }
+}
+
+/// One entry of an incident's timeline.
+#[Object]
+impl IncidentUpdate {
+    /// Its global id.
+    pub(super) async fn id(&self) -> ID {
+        id::encode(Kind::IncidentUpdate, self.state().id)
+    }
+
+    /// The incident it is about.
+    async fn incident(&self) -> Incident {
+        self.incident.clone()
+    }
+
+    /// 1, 2, 3, … in the order of posting.
+    async fn number(&self) -> i32 {
+        self.state().number
+    }
+
+    /// The status it gave the incident.
+    async fn status(&self) -> IncidentStatus {
+        self.state().status.into()
+    }
+
+    /// What it says, as it was written.
+    async fn body(&self) -> Markdown {
+        Markdown(self.state().body.clone())
+    }
+
+    /// What it says, as HTML that is safe to show.
+    async fn body_html(&self) -> String {
+        markdown::to_html(&self.state().body)
+    }
+
+    /// The time shown, which may lie before it was posted.
+    async fn display_at(&self) -> DateTime {
+        self.state().display_at.into()
+    }
+
+    /// When it was posted.
+    async fn created_at(&self) -> DateTime {
+        self.state().created_at.into()
+    }
+
+    /// When its text or time was last replaced; null where it stands as it was posted.
+    async fn edited_at(&self) -> Option<DateTime> {
+        self.state().edited_at.map(Into::into)
+    }
+
+    /// What it said before it was edited, oldest first.
+    async fn revisions(&self) -> Vec<UpdateRevision> {
+        revisions(&self.state().revisions)
+    }
+
+    /// What it made of components.
+    async fn component_changes(&self) -> Result<Vec<ComponentChange>> {
+        let incident = &self.incident;
+        changes(
+            &incident.view,
+            incident.carried.as_deref(),
+            incident.state.page,
+            &self.state().changes,
+        )
+        .await
+    }
+
+    /// What the system it was imported from calls it; null where it was posted here.
+    async fn external_ref(&self) -> Option<&str> {
+        self.state().external_ref.as_deref()
+    }
+}
+
+/// What an update said before it was edited.
+#[derive(SimpleObject, Debug)]
+pub struct UpdateRevision {
+    /// What it said.
+    body: Markdown,
+    /// The time it showed.
+    display_at: DateTime,
+    /// When it was replaced.
+    replaced_at: DateTime,
+}
+
+/// What an update made of a component; `from` and `to` are the same where it only names it.
+#[derive(SimpleObject, Debug)]
+pub struct ComponentChange {
+    /// The component.
+    component: Component,
+    /// Its status before.
+    from: ComponentStatus,
+    /// Its status after.
+    to: ComponentStatus,
+}
+
+/// What an incident made of a component.
+#[derive(SimpleObject, Debug)]
+pub struct AffectedComponent {
+    /// The component.
+    component: Component,
+    /// As the incident's newest update that names it left it.
+    status: ComponentStatus,
+    /// The worst the incident made of it.
+    worst_status: ComponentStatus,
+    /// The times it spent in each status, oldest first, without gaps.
+    intervals: Vec<StatusInterval>,
+}
+
+/// A time a component spent in one status.
+#[derive(SimpleObject, Debug)]
+pub struct StatusInterval {
+    /// The status.
+    status: ComponentStatus,
+    /// When it began.
+    from: DateTime,
+    /// When it ended; null for the last.
+    until: Option<DateTime>,
+}
+
+impl AffectedComponent {
+    pub(super) fn new(component: Component, affected: &domain::timeline::Affected) -> AffectedComponent {
+        let interval = |interval: &domain::timeline::Interval| StatusInterval {
+            status: interval.status.into(),
+            from: interval.from.into(),
+            until: interval.until.map(Into::into),
+        };
+        AffectedComponent {
+            component,
+            status: affected.status.into(),
+            worst_status: affected.worst.into(),
+            intervals: affected.intervals.iter().map(interval).collect(),
+        }
+    }
+}
+
+/// What was learnt of an incident.
+pub struct Postmortem(domain::incident::Postmortem);
+
+/// What was learnt of an incident.
+#[Object]
+impl Postmortem {
+    /// What is published, as it was written; null where there is only a draft.
+    async fn body(&self) -> Option<Markdown> {
+        self.0.published.clone().map(Markdown)
+    }
+
+    /// What is published, as HTML that is safe to show; null where there is only a draft.
+    async fn body_html(&self) -> Option<String> {
+        self.0.published.as_deref().map(markdown::to_html)
+    }
+
+    /// When it was published, as the timeline shows it; null where there is only a draft.
+    async fn published_at(&self) -> Option<DateTime> {
+        self.0.published_at.map(Into::into)
+    }
+
+    /// What is to be published next; null where there is no draft, and for everybody but the staff.
+    async fn draft(&self) -> Option<Markdown> {
+        self.0.draft.clone().map(Markdown)
+    }
+
+    /// When it was last changed.
+    async fn updated_at(&self) -> DateTime {
+        self.0.updated_at.into()
+    }
+}
+
+/// Which incidents are asked for. Every field that is given must fit; one that is left out asks for nothing.
+#[derive(InputObject, Debug, Default)]
+pub struct IncidentFilter {
+    /// Incidents in one of these statuses.
+    statuses: Option<Vec<IncidentStatus>>,
+    /// Incidents of this impact or worse.
+    minimum_impact: Option<Impact>,
+    /// Incidents that affect one of these components.
+    components: Option<Vec<ID>>,
+    /// Incidents that began after this.
+    started_after: Option<DateTime>,
+    /// Incidents that began before this.
+    started_before: Option<DateTime>,
+    /// Incidents that an alerting system, or the system they were imported from, calls this.
+    external_ref: Option<String>,
+}
+
+impl From<IncidentFilter> for crate::queries::incident::Filter {
+    fn from(filter: IncidentFilter) -> crate::queries::incident::Filter {
+        crate::queries::incident::Filter {
+            statuses: filter.statuses.map(|all| all.into_iter().map(Into::into).collect()),
+            minimum_impact: filter.minimum_impact.map(Into::into),
+            components: filter
+                .components
+                .map(|all| all.iter().map(|one| id::of(Kind::Component, one)).collect()),
+            started_after: filter.started_after.map(|at| at.0),
+            started_before: filter.started_before.map(|at| at.0),
+            external_ref: filter.external_ref,
+        }
+    }
+}
+
+/// Revisions as the API shows them.
+pub(super) fn revisions(all: &[Revision]) -> Vec<UpdateRevision> {
+    let revision = |revision: &Revision| UpdateRevision {
+        body: Markdown(revision.body.clone()),
+        display_at: revision.display_at.into(),
+        replaced_at: revision.replaced_at.into(),
+    };
+    all.iter().map(revision).collect()
+}
+
+/// Component changes as the API shows them.
+pub(super) async fn changes(
+    view: &View,
+    carried: Option<&[domain::component::Component]>,
+    page: Uuid,
+    all: &[domain::timeline::Change],
+) -> Result<Vec<ComponentChange>> {
+    let mut changes = Vec::with_capacity(all.len());
+    for change in all {
+        let component = component::named(view, carried, page, change.component).await?;
+        changes.push(ComponentChange {
+            component,
+            from: change.from.into(),
+            to: change.to.into(),
+        });
+    }
+    Ok(changes)
+}

@@ -1,0 +1,300 @@
+//! Maintenances and their timelines.
+
+use std::sync::Arc;
+
+use async_graphql::{ID, InputObject, Object};
+use uuid::Uuid;
+
+use super::component::{self, Component};
+use super::connection::{self, Arguments, Counted, Counting};
+use super::enums::{MaintenanceStatus, UpdateOrder};
+use super::error::Result;
+use super::id::{self, Kind};
+use super::incident::{ComponentChange, UpdateRevision, changes, revisions};
+use super::page::Page;
+use super::scalar::{DateTime, Markdown};
+use crate::domain;
+use crate::error::Error;
+use crate::markdown;
+use crate::queries::{Key, Slice, View};
+
+/// Planned work.
+#[derive(Clone, Debug)]
+pub struct Maintenance {
+    state: Arc<domain::maintenance::Maintenance>,
+    view: View,
+    /// The components it is going to affect, where an event or a command brought them along.
+    carried: Option<Arc<[domain::component::Component]>>,
+}
+
+impl Maintenance {
+    pub(super) fn new(state: domain::maintenance::Maintenance, view: View) -> Maintenance {
+        Maintenance {
+            state: Arc::new(state),
+            view,
+            carried: None,
+        }
+    }
+
+    pub(super) fn carrying(
+        state: domain::maintenance::Maintenance,
+        view: View,
+        components: &[domain::component::Component],
+    ) -> Maintenance {
+        Maintenance {
+            state: Arc::new(state),
+            view,
+            carried: Some(components.into()),
+        }
+    }
+
+    /// The update of its timeline with an id.
+    pub(super) fn update(&self, id: Uuid) -> Option<MaintenanceUpdate> {
+        let index = self.state.updates.iter().position(|update| update.id == id)?;
+        Some(MaintenanceUpdate {
+            maintenance: self.clone(),
+            index,
+        })
+    }
+}
+
+/// Planned work.
+#[Object]
+impl Maintenance {
+    /// Its global id.
+    pub(super) async fn id(&self) -> ID {
+        id::encode(Kind::Maintenance, self.state.id)
+    }
+
+    /// The page it stands on.
+    async fn page(&self) -> Result<Page> {
+        let parts = self.view.parts(self.state.page).await?;
+        let page = parts
+            .page
+            .clone()
+            .ok_or_else(|| Error::Corrupt("a maintenance without a page".to_owned()))?;
+        Ok(Page::new(page, self.view.clone()))
+    }
+
+    /// What people call it.
+    async fn title(&self) -> &str {
+        &self.state.title
+    }
+
+    /// Where it stands.
+    async fn status(&self) -> MaintenanceStatus {
+        self.state.status.into()
+    }
+
+    /// When the work is to begin.
+    async fn scheduled_for(&self) -> DateTime {
+        self.state.scheduled_for.into()
+    }
+
+    /// When the work is to end; it may take longer.
+    async fn scheduled_until(&self) -> DateTime {
+        self.state.scheduled_until.into()
+    }
+
+    /// When it was announced.
+    async fn announced_at(&self) -> DateTime {
+        self.state.announced_at.into()
+    }
+
+    /// When the work began; null before.
+    async fn started_at(&self) -> Option<DateTime> {
+        self.state.started_at.map(Into::into)
+    }
+
+    /// When it was over; null before, and where it was cancelled.
+    async fn completed_at(&self) -> Option<DateTime> {
+        self.state.completed_at.map(Into::into)
+    }
+
+    /// Whether it starts and completes by itself at the times set.
+    async fn automatic(&self) -> bool {
+        self.state.automatic
+    }
+
+    /// The components it is going to affect, in the order the page shows them.
+    async fn components(&self) -> Result<Vec<Component>> {
+        let mut components = Vec::with_capacity(self.state.components.len());
+        for id in &self.state.components {
+            components.push(component::named(&self.view, self.carried.as_deref(), self.state.page, *id).await?);
+        }
+        if !components.is_empty() {
+            let parts = self.view.parts(self.state.page).await?;
+            components.sort_by_key(|component| parts.place(component.state.id));
+        }
+        Ok(components)
+    }
+
+    /// What was said of it, oldest first unless asked otherwise.
+    async fn updates(
+        &self,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(default)] order: UpdateOrder,
+    ) -> Result<Counting<MaintenanceUpdate>> {
+        let window = Arguments {
+            first,
+            after,
+            last,
+            before,
+        }
+        .window()?;
+        let mut all: Vec<MaintenanceUpdate> = (0..self.state.updates.len())
+            .map(|index| MaintenanceUpdate {
+                maintenance: self.clone(),
+                index,
+            })
+            .collect();
+        let is_newest_first = order == UpdateOrder::NewestFirst;
+        if is_newest_first {
+            all.reverse();
+        }
+        let key = |update: &MaintenanceUpdate| {
+            let state = update.state();
+            Key {
+                order: state.display_at.millis(),
+                id: state.id,
+            }
+        };
+        let place = |key: Key| self.state.updates.iter().position(|update| update.id == key.id);
+        let counted = Counted::Known(all.len());
+        let slice = Slice::of(all, &window, key, |own, other| {
+            let (own, other) = (place(own), place(other));
+            if is_newest_first { own < other } else { own > other }
+        });
+        Ok(connection::build(&self.view, slice, counted, key, |update| update))
+    }
+
+    /// What was said last.
+    async fn latest_update(&self) -> Result<MaintenanceUpdate> {
+        let index = self.state.updates.len().checked_sub(1);
+        let index = index.ok_or_else(|| Error::Corrupt("a maintenance without an update".to_owned()))?;
+        Ok(MaintenanceUpdate {
+            maintenance: self.clone(),
+            index,
+        })
+    }
+
+    /// Where an update may move it.
+    async fn allowed_transitions(&self) -> Vec<MaintenanceStatus> {
+        self.state.status.allowed().into_iter().map(Into::into).collect()
+    }
+
+    /// What the system it was imported from calls it; null where nobody said.
+    async fn external_ref(&self) -> Option<&str> {
+        self.state.external_ref.as_deref()
+    }
+
+    /// Raised by every change; hand it back as `expectedVersion`.
+    async fn version(&self) -> i32 {
+        self.state.version
+    }
+
+    /// When it was entered.
+    async fn created_at(&self) -> DateTime {
+        self.state.created_at.into()
+    }
+
+    /// When it was last changed.
+    async fn updated_at(&self) -> DateTime {
+        self.state.updated_at.into()
+    }
+}
+
+/// One entry of a maintenance's timeline.
+#[derive(Clone, Debug)]
+pub struct MaintenanceUpdate {
+    maintenance: Maintenance,
+    index: usize,
+}
+
+impl MaintenanceUpdate {
+    fn state(&self) -> &domain::maintenance::MaintenanceUpdate {
+        &self.maintenance.state.updates[self.index]
+    }
+}
+
+/// One entry of a maintenance's timeline.
+#[Object]
+impl MaintenanceUpdate {
+    /// Its global id.
+    pub(super) async fn id(&self) -> ID {
+        id::encode(Kind::MaintenanceUpdate, self.state().id)
+    }
+
+    /// The maintenance it is about.
+    async fn maintenance(&self) -> Maintenance {
+        self.maintenance.clone()
+    }
+
+    /// 1, 2, 3, … in the order of posting.
+    async fn number(&self) -> i32 {
+        self.state().number
+    }
+
+    /// The status it gave the maintenance.
+    async fn status(&self) -> MaintenanceStatus {
+        self.state().status.into()
+    }
+
+    /// What it says, as it was written.
+    async fn body(&self) -> Markdown {
+        Markdown(self.state().body.clone())
+    }
+
+    /// What it says, as HTML that is safe to show.
+    async fn body_html(&self) -> String {
+        markdown::to_html(&self.state().body)
+    }
+
+    /// The time shown, which may lie before it was posted.
+    async fn display_at(&self) -> DateTime {
+        self.state().display_at.into()
+    }
+
+    /// When it was posted.
+    async fn created_at(&self) -> DateTime {
+        self.state().created_at.into()
+    }
+
+    /// When its text or time was last replaced; null where it stands as it was posted.
+    async fn edited_at(&self) -> Option<DateTime> {
+        self.state().edited_at.map(Into::into)
+    }
+
+    /// What it said before it was edited, oldest first.
+    async fn revisions(&self) -> Vec<UpdateRevision> {
+        revisions(&self.state().revisions)
+    }
+
+    /// What it made of components.
+    async fn component_changes(&self) -> Result<Vec<ComponentChange>> {
+        let of = &self.maintenance;
+        changes(&of.view, of.carried.as_deref(), of.state.page, &self.state().changes).await
+    }
+
+    /// What the system it was imported from calls it; null where it was posted here.
+    async fn external_ref(&self) -> Option<&str> {
+        self.state().external_ref.as_deref()
+    }
+}
+
+/// Which maintenances are asked for.
+#[derive(InputObject, Debug, Default)]
+pub struct MaintenanceFilter {
+    /// Maintenances in one of these statuses.
+    statuses: Option<Vec<MaintenanceStatus>>,
+}
+
+impl From<MaintenanceFilter> for crate::queries::maintenance::Filter {
+    fn from(filter: MaintenanceFilter) -> crate::queries::maintenance::Filter {
+        let statuses = filter.statuses.map(|all| all.into_iter().map(Into::into).collect());
+        crate::queries::maintenance::Filter { statuses }
+    }
+}

@@ -1,0 +1,274 @@
+//! Pages.
+
+use std::sync::Arc;
+
+use async_graphql::connection::{Connection, Edge, EmptyFields};
+use async_graphql::{ID, Object, SimpleObject};
+
+use super::component::{self, Component, ComponentGroup};
+use super::connection::{self, Arguments, Counted, Counting, LogCursor, page_size};
+use super::enums::{Impact, PageVisibility};
+use super::error::Result;
+use super::event::PageEvent;
+use super::id::{self, Kind};
+use super::incident::{Incident, IncidentFilter};
+use super::maintenance::{Maintenance, MaintenanceFilter};
+use super::scalar::{Cursor, DateTime, Url};
+use crate::domain;
+use crate::domain::cursor::Resume;
+use crate::domain::impact::Condition;
+use crate::domain::maintenance::MaintenanceStatus;
+use crate::queries::{self, View};
+
+/// One service's status page.
+#[derive(Clone, Debug)]
+pub struct Page {
+    state: Arc<domain::page::Page>,
+    pub(super) view: View,
+    /// What it said of its components, where an event brought that along.
+    condition: Option<Condition>,
+}
+
+impl Page {
+    pub(super) fn new(state: Arc<domain::page::Page>, view: View) -> Page {
+        Page {
+            state,
+            view,
+            condition: None,
+        }
+    }
+
+    /// The page as an event carries it.
+    pub(super) fn carried(state: domain::page::Page, view: View, condition: Condition) -> Page {
+        Page {
+            state: Arc::new(state),
+            view,
+            condition: Some(condition),
+        }
+    }
+}
+
+/// One service's status page.
+#[Object]
+impl Page {
+    /// Its global id.
+    pub(super) async fn id(&self) -> ID {
+        id::encode(Kind::Page, self.state.id)
+    }
+
+    /// Its name in addresses.
+    async fn slug(&self) -> &str {
+        &self.state.slug
+    }
+
+    /// The service's name.
+    async fn name(&self) -> &str {
+        &self.state.name
+    }
+
+    /// What the service does, for people; null where nobody said.
+    async fn description(&self) -> Option<&str> {
+        self.state.description.as_deref()
+    }
+
+    /// The service's own address; null where nobody said.
+    async fn url(&self) -> Option<Url> {
+        self.state.url.clone().map(Url)
+    }
+
+    /// The IANA name of the zone that cuts the page's days.
+    async fn time_zone(&self) -> &str {
+        &self.state.time_zone
+    }
+
+    /// Who may see it.
+    async fn visibility(&self) -> PageVisibility {
+        self.state.visibility.into()
+    }
+
+    /// What the page says of all its components together.
+    async fn status(&self) -> Result<PageStatus> {
+        let condition = match self.condition {
+            Some(condition) => condition,
+            None => self.view.parts(self.state.id).await?.condition(),
+        };
+        Ok(PageStatus {
+            indicator: condition.indicator().into(),
+            description: condition.words(),
+        })
+    }
+
+    /// Its component groups, in the order they are shown.
+    async fn component_groups(&self) -> Result<Vec<ComponentGroup>> {
+        let parts = self.view.parts(self.state.id).await?;
+        let group = |state: &Arc<_>| ComponentGroup {
+            state: Arc::clone(state),
+            view: self.view.clone(),
+        };
+        Ok(parts.groups.iter().map(group).collect())
+    }
+
+    /// Its components, in the order they are shown, those of a group together.
+    async fn components(&self) -> Result<Vec<Component>> {
+        let parts = self.view.parts(self.state.id).await?;
+        Ok(component::list(&self.view, parts.components.iter()))
+    }
+
+    /// The incidents that go on, newest first.
+    async fn active_incidents(&self) -> Result<Vec<Incident>> {
+        let active = queries::incident::active(&self.view, self.state.id).await?;
+        Ok(active
+            .into_iter()
+            .map(|incident| Incident::new(incident, self.view.clone()))
+            .collect())
+    }
+
+    /// The maintenances whose work goes on.
+    async fn active_maintenances(&self) -> Result<Vec<Maintenance>> {
+        let active = queries::maintenance::active(&self.view, self.state.id).await?;
+        Ok(active
+            .into_iter()
+            .map(|maintenance| Maintenance::new(maintenance, self.view.clone()))
+            .collect())
+    }
+
+    /// Its incidents, newest first.
+    async fn incidents(
+        &self,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        filter: Option<IncidentFilter>,
+    ) -> Result<Counting<Incident>> {
+        let window = Arguments {
+            first,
+            after,
+            last,
+            before,
+        }
+        .window()?;
+        let filter: queries::incident::Filter = filter.unwrap_or_default().into();
+        let slice = queries::incident::list(&self.view, self.state.id, &filter, window).await?;
+        let counted = Counted::Incidents(self.state.id, Box::new(filter));
+        let node = |incident| Incident::new(incident, self.view.clone());
+        Ok(connection::build(
+            &self.view,
+            slice,
+            counted,
+            queries::incident::key,
+            node,
+        ))
+    }
+
+    /// Its maintenances, the latest window first.
+    async fn maintenances(
+        &self,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        filter: Option<MaintenanceFilter>,
+    ) -> Result<Counting<Maintenance>> {
+        let window = Arguments {
+            first,
+            after,
+            last,
+            before,
+        }
+        .window()?;
+        let filter: queries::maintenance::Filter = filter.unwrap_or_default().into();
+        let slice = queries::maintenance::list(&self.view, self.state.id, &filter, window).await?;
+        let counted = Counted::Maintenances(self.state.id, filter);
+        let node = |maintenance| Maintenance::new(maintenance, self.view.clone());
+        Ok(connection::build(
+            &self.view,
+            slice,
+            counted,
+            queries::maintenance::key,
+            node,
+        ))
+    }
+
+    /// The page's log, by polling: the events after a cursor, oldest first, from the oldest that is kept unless `after`
+    /// is given. A cursor the log cannot go on from gives one `PageReset`. `first` is from 1 to 100.
+    async fn events(&self, first: i32, after: Option<Cursor>) -> Result<Connection<LogCursor, PageEvent>> {
+        let limit = page_size(first, "first")?;
+        let resume = match after {
+            Some(after) => queries::log::resume(&self.view, self.state.id, &after.0).await?,
+            None => Resume::After(queries::log::reach(&self.view, self.state.id).await?.floor),
+        };
+        let Resume::After(number) = resume else {
+            let cursor = queries::log::position(&self.view, self.state.id).await?.encode();
+            let reset = PageEvent::reset(self.clone(), Cursor(cursor.clone()));
+            let mut connection = Connection::new(false, false);
+            connection
+                .edges
+                .push(Edge::<_, _, EmptyFields>::new(LogCursor(cursor), reset));
+            return Ok(connection);
+        };
+        let (entries, more) = queries::log::after(&self.view, self.state.id, number, limit).await?;
+        let mut connection = Connection::new(number > 0, more);
+        connection.edges.extend(entries.into_iter().filter_map(|entry| {
+            let number = entry.number(self.view.audience())?;
+            let cursor = queries::log::at_number(&self.view, self.state.id, number).encode();
+            let node = PageEvent::of(self.view.app(), self.view.audience(), &entry, Cursor(cursor.clone()));
+            Some(Edge::<_, _, EmptyFields>::new(LogCursor(cursor), node))
+        }));
+        Ok(connection)
+    }
+
+    /// Where the page's log stood for this answer: subscribe after it, and nothing is missed.
+    async fn cursor(&self) -> Result<Cursor> {
+        let position = queries::log::position(&self.view, self.state.id).await?;
+        Ok(Cursor(position.encode()))
+    }
+
+    /// What the system it was imported from calls it; null where it was made here.
+    async fn external_ref(&self) -> Option<&str> {
+        self.state.external_ref.as_deref()
+    }
+
+    /// Raised by every change of the page itself; hand it back as `expectedVersion`.
+    async fn version(&self) -> i32 {
+        self.state.version
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime {
+        self.state.created_at.into()
+    }
+
+    /// When the page itself was last changed.
+    async fn updated_at(&self) -> DateTime {
+        self.state.updated_at.into()
+    }
+
+    /// The maintenances that are announced and have not begun, the next one first.
+    async fn upcoming_maintenances(&self) -> Result<Vec<Maintenance>> {
+        let filter = queries::maintenance::Filter {
+            statuses: Some(vec![MaintenanceStatus::Scheduled]),
+        };
+        let window = Arguments {
+            first: None,
+            after: None,
+            last: Some(connection::MOST as i32),
+            before: None,
+        }
+        .window()?;
+        let slice = queries::maintenance::list(&self.view, self.state.id, &filter, window).await?;
+        let upcoming = slice.items.into_iter().rev();
+        Ok(upcoming
+            .map(|maintenance| Maintenance::new(maintenance, self.view.clone()))
+            .collect())
+    }
+}
+
+/// What a page says of all its components together.
+#[derive(SimpleObject, Debug)]
+pub struct PageStatus {
+    /// How bad it is.
+    indicator: Impact,
+    /// The same in words, such as `All Systems Operational`.
+    description: &'static str,
+}

@@ -1,0 +1,19 @@
+//! What the server tells its operators: lines on standard error.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+/// Begins to log. `filter` is in the form of `tracing`'s directives, such as `info` or `info,allclear=debug`.
+///
+/// # Errors
+/// When the filter cannot be read.
+pub fn start(filter: &str) -> Result<(), tracing_subscriber::filter::ParseError> {
+    let filter = EnvFilter::builder().parse(filter)?;
+    // A second start, as in tests, keeps the first.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_span_events(FmtSpan::NONE)
+        .with_writer(std::io::stderr)
+        .try_init();
+    Ok(())
+}
