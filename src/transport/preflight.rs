@@ -141,8 +141,8 @@ mod tests {
         assert_eq!(limit(&format!("{{ a(x: {}", "[".repeat(60_000))), "nesting");
         assert_eq!(limit(&format!("query($x: {}", "[".repeat(60_000))), "nesting");
         assert_eq!(limit(&format!("{{ {} }}", "a ".repeat(10_000))), "tokens");
-        assert_eq!(limit(&format!("{{ {} }}", "a:b ".repeat(1_000))), "aliases");
-        assert_eq!(limit(&format!("{{ {} }}", "a@x".repeat(1_000))), "directives");
+        assert_eq!(limit(&format!("{{ {} }}", "a:b ".repeat(250))), "aliases");
+        assert_eq!(limit(&format!("{{ {} }}", "a@x".repeat(250))), "directives");
         assert_eq!(limit(&bomb(50)), "depth");
         assert_eq!(limit(&bomb(25)), "fields");
     }
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn operations_that_are_not_chosen_count_too() {
         // The library validates, and expands, every operation of the document.
-        let document = "query A { a } query B { ...f } fragment f on Query { ".to_owned() + &"a:b ".repeat(1_000) + "}";
+        let document = "query A { a } query B { ...f } fragment f on Query { ".to_owned() + &"a:b ".repeat(250) + "}";
 
         let error = check(Request::new(document).operation_name("A"), &Limits::default()).expect_err("too complex");
 
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn fragments_that_nobody_uses_are_bounded_too() {
         let mut document = "{ a }".to_owned();
-        for i in 0..300 {
+        for i in 0..100 {
             document += &format!(" fragment f{i} on Query {{ ...f{} }}", i + 1);
         }
 

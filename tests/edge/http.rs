@@ -57,7 +57,7 @@ async fn a_document_that_is_wrong_is_400_unless_json_is_named() {
         ("{ goodbye }", "GRAPHQL_VALIDATION_FAILED"),
         ("{ ...a } fragment a on Query { ...a }", "GRAPHQL_VALIDATION_FAILED"),
         ("{ year(at: \"2026-02-30T00:00:00Z\") }", "BAD_USER_INPUT"),
-        ("{ year(at: \"+99999-01-01T00:00:00Z\") }", "BAD_USER_INPUT"),
+        ("{ year(at: \"99999-01-01T00:00:00Z\") }", "BAD_USER_INPUT"),
         ("{ year(at: \"2026-02-03T00:00:00\") }", "BAD_USER_INPUT"),
     ] {
         for (accept, status) in [(RESPONSE_JSON, 400), ("*/*", 400), (JSON, 200)] {

@@ -35,7 +35,7 @@ async fn the_explorer_talks_to_both_endpoints_unless_it_is_off() {
         (page.status, page.header("content-type")),
         (200, "text/html; charset=utf-8")
     );
-    assert!(page.text.contains("createUrl('/graphql')") && page.text.contains("createUrl('/graphql/ws', true)"));
+    assert!(page.text.contains("createUrl('/graphql')") && page.text.contains("createUrl('/graphql/ws')"));
     assert_eq!(answer(off.get("/graphiql")).await.status, 404);
     assert!(!answer(off.get("/")).await.text.contains("graphiql"));
 }

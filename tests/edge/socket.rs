@@ -2,11 +2,12 @@
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::Request;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
 use crate::server::Server;
 
@@ -17,17 +18,32 @@ pub(crate) struct Socket {
 impl Socket {
     /// Opens a socket with these headers.
     pub(crate) async fn open(server: &Server, headers: &[(&'static str, &str)]) -> Result<Socket, Error> {
-        let mut request = format!("ws://{}/graphql/ws", server.address).into_client_request()?;
-        for (name, value) in headers {
-            request.headers_mut().insert(*name, value.parse()?);
-        }
-        connect_async(request).await.map(|(inner, _)| Socket { inner })
+        connect_async(request(server, headers)?)
+            .await
+            .map(|(inner, _)| Socket { inner })
     }
 
     /// Opens a socket that speaks the protocol.
     pub(crate) async fn speaking(server: &Server) -> Socket {
         let headers = [("sec-websocket-protocol", "graphql-transport-ws")];
         Socket::open(server, &headers).await.expect("a socket")
+    }
+
+    /// Opens a socket whose kernel holds little of what was not read yet.
+    pub(crate) async fn with_small_buffer(server: &Server) -> Socket {
+        let tcp = TcpSocket::new_v4().expect("a socket");
+        tcp.set_recv_buffer_size(32 << 10).expect("a buffer");
+        let stream = tcp.connect(server.address).await.expect("a connection");
+        let request = request(server, &[("sec-websocket-protocol", "graphql-transport-ws")]).expect("a request");
+        let (inner, _) = client_async(request, MaybeTlsStream::Plain(stream))
+            .await
+            .expect("a socket");
+        Socket { inner }
+    }
+
+    /// The bytes below, for those who do not read them as messages.
+    pub(crate) fn raw(&mut self) -> &mut MaybeTlsStream<TcpStream> {
+        self.inner.get_mut()
     }
 
     /// Opens a socket, and initialises it.
@@ -78,4 +94,12 @@ impl Socket {
             }
         }
     }
+}
+
+fn request(server: &Server, headers: &[(&'static str, &str)]) -> Result<Request<()>, Error> {
+    let mut request = format!("ws://{}/graphql/ws", server.address).into_client_request()?;
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse()?);
+    }
+    Ok(request)
 }

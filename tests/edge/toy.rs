@@ -53,6 +53,9 @@ impl Query {
     async fn year(&self, at: DateTime<Utc>) -> String {
         at.to_rfc3339()
     }
+    async fn big(&self, bytes: usize) -> String {
+        "x".repeat(bytes)
+    }
     async fn fail(&self, code: String) -> Result<Option<i32>> {
         Err(Error::new("no").extend_with(|_, extensions| extensions.set("code", code)))
     }
@@ -63,7 +66,7 @@ impl Query {
         Err(Error::new("the password is swordfish"))
     }
     async fn panic(&self) -> i32 {
-        panic!("a resolver that panics")
+        Option::None.expect("a resolver that panics")
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use allclear::transport::{Config, WebSocketConfig};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::server::Server;
@@ -349,19 +350,23 @@ async fn a_peer_that_takes_nothing_is_closed() {
 
 #[tokio::test]
 async fn a_peer_that_takes_a_little_now_and_then_stays() {
+    const BIG: usize = 4_000_000;
     let server = server(|config| config.send_timeout = SOON).await;
-    let mut socket = Socket::initialised(&server).await;
-    socket.subscribe("a", "subscription { flood }").await;
+    let mut socket = Socket::with_small_buffer(&server).await;
+    socket.send(json!({"type": "connection_init"})).await;
+    assert_eq!(socket.receive().await["type"], "connection_ack");
 
-    // Ten times as long as a peer may take nothing, at a few messages each time.
-    for _ in 0..50 {
-        tokio::time::timeout(SOON / 5, std::future::pending::<()>())
-            .await
-            .expect_err("it never ends");
-        for _ in 0..5 {
-            assert_eq!(socket.receive().await["type"], "next");
-        }
+    socket.subscribe("a", &format!("{{ big(bytes: {BIG}) }}")).await;
+
+    // One message, over several times the time in which a peer must take something.
+    let mut pace = tokio::time::interval(SOON / 10);
+    let (begin, mut taken) = (tokio::time::Instant::now(), 0);
+    let mut some = vec![0; 32 << 10];
+    while taken < BIG {
+        pace.tick().await;
+        taken += socket.raw().read(&mut some).await.expect("it is not cut off");
     }
+    assert!(begin.elapsed() > SOON * 3);
 }
 
 #[tokio::test]
