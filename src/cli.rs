@@ -4,7 +4,6 @@ mod import;
 mod serve;
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -18,7 +17,12 @@ use crate::store::{Options, Store};
 struct Cli {
     /// What is logged to standard error: `error`, `warn`, `info`, `debug`, `trace`, or directives such as
     /// `info,allclear=debug`.
-    #[arg(long, env = "ALLCLEAR_LOG", default_value = "info", global = true)]
+    #[arg(
+        long,
+        env = "ALLCLEAR_LOG",
+        default_value = "info,sea_orm_migration=warn",
+        global = true
+    )]
     log: String,
     #[command(subcommand)]
     command: Command,
@@ -40,7 +44,12 @@ enum Command {
 #[derive(Args, Clone, Debug)]
 struct Database {
     /// `sqlite://PATH?mode=rwc`, or `postgres://USER:PASSWORD@HOST/NAME`.
-    #[arg(long, env = "ALLCLEAR_DATABASE_URL", default_value = "sqlite://allclear.db?mode=rwc", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "ALLCLEAR_DATABASE_URL",
+        default_value = "sqlite://allclear.db?mode=rwc",
+        hide_env_values = true
+    )]
     database_url: String,
     /// The most connections to the database (on SQLite: those for reading; one more writes).
     #[arg(long, env = "ALLCLEAR_DATABASE_CONNECTIONS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -49,7 +58,10 @@ struct Database {
 
 impl Database {
     async fn open(&self) -> anyhow::Result<Store> {
-        let options = Options { url: self.database_url.clone(), connections: self.database_connections };
+        let options = Options {
+            url: self.database_url.clone(),
+            connections: self.database_connections,
+        };
         Store::open(&options).await.context("cannot open the database")
     }
 }
@@ -69,7 +81,10 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<()> {
     crate::telemetry::start(&cli.log).context("`--log` cannot be read")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")?;
     runtime.block_on(async {
         match cli.command {
             Command::Serve(serve) => serve.run().await,
@@ -86,9 +101,4 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 /// Tells the person at the terminal.
 fn say(text: impl AsRef<str>) -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "{}", text.as_ref()).context("cannot write to standard output")
-}
-
-/// A folder as people give it, for error messages.
-fn shown(path: &PathBuf) -> String {
-    path.display().to_string()
 }

@@ -14,3 +14,7 @@ pub mod app;
 pub mod queries;
 pub mod commands;
 pub mod graphql;
+pub mod transport;
+pub mod server;
+pub mod telemetry;
+pub mod cli;

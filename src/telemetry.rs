@@ -1,7 +1,8 @@
 //! What the server tells its operators: lines on standard error.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
 
 /// Begins to log. `filter` is in the form of `tracing`'s directives, such as `info` or `info,allclear=debug`.
 ///
@@ -12,7 +13,7 @@ pub fn start(filter: &str) -> Result<(), tracing_subscriber::filter::ParseError>
     // A second start, as in tests, keeps the first.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_span_events(FmtSpan::NONE)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .try_init();
     Ok(())

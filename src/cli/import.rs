@@ -26,3 +26,11 @@ enum From {
         database: Database,
     },
 }
+
+impl Import {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let From::Statuspage { folder, page, database } = self.from;
+        drop((folder, page, database));
+        anyhow::bail!("not yet")
+    }
+}

@@ -13,18 +13,11 @@ use super::{Database, say};
 use crate::access::{Access, Caller};
 use crate::app::{App, Settings};
 use crate::clock::Clock;
-use crate::commands::{self, demo, maintenance};
+use crate::commands::{self, demo};
 use crate::domain::audience::Audience;
-use crate::error::Error;
-use crate::graphql::{self, Limits};
 use crate::queries::{self, View};
-use crate::transport::{self, Authenticate, Connections, Refused, RequestId};
-
-/// How often automation looks for maintenances whose time has come: a window is set in minutes.
-const AUTOMATION: Duration = Duration::from_secs(1);
-
-/// How often events past their retention are taken out of the log.
-const PRUNING: Duration = Duration::from_secs(60 * 60);
+use crate::server;
+use crate::transport;
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
@@ -78,39 +71,29 @@ fn weight(text: &str) -> Result<f64, String> {
 impl Serve {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let store = Arc::new(self.database.open().await?);
-        let (access, fresh_token) = Access::open(&store, self.admin_token.as_deref()).await.context("`--admin-token`")?;
+        let (access, fresh_token) = Access::open(&store, self.admin_token.as_deref())
+            .await
+            .context("`--admin-token`")?;
         let settings = Settings {
             partial_outage_weight: self.partial_outage_weight,
             heartbeat_millis: self.heartbeat_seconds * 1000,
             retention_millis: self.retention_days * DAY_MILLIS,
         };
         let app = App::new(Arc::clone(&store), access, Clock::System, settings);
-        let listener = TcpListener::bind(self.listen).await.with_context(|| format!("cannot listen on {}", self.listen))?;
+        let listener = TcpListener::bind(self.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listener.local_addr().context("cannot listen")?;
 
         let is_filled = if self.demo { fill_demo(&app).await? } else { false };
         greet(address, fresh_token.as_deref(), self.demo, is_filled)?;
 
         let stop = CancellationToken::new();
-        let background = self.start_background(&app, &stop);
-        let config = self.edge();
-        let limits = limits(&config);
-        let connections = Connections::new(stop.clone());
-        let ready = readiness(&app);
-        let schema = graphql::schema(Arc::clone(&app), limits);
-        let router = transport::router(schema, Door(Arc::clone(&app)), ready, config, connections.clone());
         tokio::spawn(cancel_on_signal(stop.clone()));
-
         let grace = Duration::from_secs(self.grace_seconds);
-        let served = transport::serve(listener, router, connections, grace).await;
-        stop.cancel();
-        let commands_done = tokio::time::timeout(grace, app.finish()).await;
-        if commands_done.is_err() {
-            tracing::warn!("stopping with commands that still run");
-        }
-        background.await;
-        store.close().await;
-        served.context("the server failed")
+        server::run(app, listener, self.edge(), stop, grace)
+            .await
+            .context("the server failed")
     }
 
     fn edge(&self) -> transport::Config {
@@ -127,65 +110,28 @@ impl Serve {
         }
         config
     }
-
-    /// Starts what runs beside the requests: the tailer, automation, pruning. The future ends when they have.
-    fn start_background(&self, app: &Arc<App>, stop: &CancellationToken) -> impl Future<Output = ()> + use<> {
-        let tailer = tokio::spawn(Arc::clone(&app.live).run(stop.clone()));
-        let automation = tokio::spawn(every(AUTOMATION, stop.clone(), {
-            let app = Arc::clone(app);
-            move || {
-                let app = Arc::clone(&app);
-                async move { maintenance::run_due(&app).await.map(|_| ()) }
-            }
-        }));
-        let pruning = tokio::spawn(every(PRUNING, stop.clone(), {
-            let app = Arc::clone(app);
-            move || {
-                let app = Arc::clone(&app);
-                async move {
-                    let oldest = app.clock.now().plus_millis(-app.settings.retention_millis);
-                    app.store.prune(oldest).await.map(|_| ())
-                }
-            }
-        }));
-        async move {
-            // They end by `stop`; a panic in one was logged where it happened.
-            let _ = tokio::join!(tailer, automation, pruning);
-        }
-    }
-}
-
-async fn every<F, R>(period: Duration, stop: CancellationToken, job: F)
-where
-    F: Fn() -> R,
-    R: Future<Output = Result<(), Error>>,
-{
-    let mut timer = tokio::time::interval(period);
-    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = timer.tick() => {}
-        }
-        if let Err(error) = job().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "background work failed; it is tried again");
-        }
-    }
 }
 
 /// Fills the database unless it holds pages already; tells whether it did.
 async fn fill_demo(app: &Arc<App>) -> anyhow::Result<bool> {
-    let pages = queries::page::count(&View::now(app, Audience::Staff)).await.context("cannot read the database")?;
+    let pages = queries::page::count(&View::now(app, Audience::Staff))
+        .await
+        .context("cannot read the database")?;
     if pages > 0 {
         return Ok(false);
     }
-    let context = commands::Context { app: Arc::clone(app), author: Caller::server("demo").author()? };
+    let context = commands::Context {
+        app: Arc::clone(app),
+        author: Caller::server("demo").author()?,
+    };
     demo::fill(&context).await.context("cannot fill the demo")?;
     Ok(true)
 }
 
 fn greet(address: SocketAddr, fresh_token: Option<&str>, is_demo: bool, is_filled: bool) -> anyhow::Result<()> {
-    say(format!("Allclear serves http://{address}/graphql (explorer: http://{address}/graphiql)"))?;
+    say(format!(
+        "Allclear serves http://{address}/graphql (explorer: http://{address}/graphiql)"
+    ))?;
     if let Some(token) = fresh_token {
         say(format!("Admin token, shown this once: {token}"))?;
     }
@@ -205,31 +151,6 @@ fn greet(address: SocketAddr, fresh_token: Option<&str>, is_demo: bool, is_fille
     Ok(())
 }
 
-fn limits(config: &transport::Config) -> Limits {
-    let of = |value: usize| i32::try_from(value).unwrap_or(i32::MAX);
-    Limits {
-        body_bytes: of(config.body_limit),
-        document_bytes: of(config.limits.bytes),
-        document_tokens: of(config.limits.tokens),
-        document_nesting: of(config.limits.nesting),
-        document_cost: i32::try_from(config.limits.cost).unwrap_or(i32::MAX),
-        subscriptions_per_socket: of(config.websocket.max_operations),
-    }
-}
-
-fn readiness(
-    app: &Arc<App>,
-) -> impl Fn() -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Clone + Send + Sync + 'static {
-    let app = Arc::clone(app);
-    move || {
-        let app = Arc::clone(&app);
-        Box::pin(async move {
-            app.store.ping().await.map_err(|error| format!("{error}"))?;
-            if app.live.is_healthy() { Ok(()) } else { Err("the tailer cannot read the log".to_owned()) }
-        })
-    }
-}
-
 async fn cancel_on_signal(stop: CancellationToken) {
     let terminated = async {
         match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
@@ -245,30 +166,4 @@ async fn cancel_on_signal(stop: CancellationToken) {
     }
     tracing::info!("shutting down");
     stop.cancel();
-}
-
-/// The access module, as the edge asks it.
-#[derive(Clone)]
-struct Door(Arc<App>);
-
-impl Authenticate for Door {
-    type Sender = Option<String>;
-
-    async fn authenticate(&self, bearer: Option<&str>) -> Result<Option<String>, Refused> {
-        match self.0.access.caller(bearer, String::new()) {
-            Ok(_) => Ok(bearer.map(ToOwned::to_owned)),
-            Err(_) => Err(Refused::Unauthenticated),
-        }
-    }
-
-    async fn admit(
-        &self,
-        sender: &Option<String>,
-        request_id: &RequestId,
-        request: async_graphql::Request,
-    ) -> Result<async_graphql::Request, Refused> {
-        let caller = self.0.access.caller(sender.as_deref(), request_id.to_string());
-        let caller = caller.map_err(|_| Refused::Unauthenticated)?;
-        Ok(graphql::admit(request, caller))
-    }
 }

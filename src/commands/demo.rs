@@ -75,7 +75,13 @@ pub async fn fill(context: &Context) -> Result<()> {
 
 async fn group(context: &Context, page: Uuid, name: &str) -> Result<Uuid> {
     let name = name.to_owned();
-    let create = component_group::Create { page, name, description: None, position: None, external_ref: None };
+    let create = component_group::Create {
+        page,
+        name,
+        description: None,
+        position: None,
+        external_ref: None,
+    };
     Ok(component_group::create(context, Call::PLAIN, create).await?.id)
 }
 
@@ -95,9 +101,22 @@ async fn component(context: &Context, page: Uuid, group: Uuid, name: &str) -> Re
 /// The record we start from: its page shows minutes, its duration of 2h 39m comes from the seconds (DOMAIN.md, 1). The
 /// sentence counts three components, so three are named; the postmortem tells of five applications.
 async fn outage_of_2021(context: &Context, page: Uuid, affected: [Uuid; 3]) -> Result<()> {
-    let states = |status| affected.iter().map(|component| ComponentState { component: *component, status }).collect();
+    let states = |status| {
+        affected
+            .iter()
+            .map(|component| ComponentState {
+                component: *component,
+                status,
+            })
+            .collect()
+    };
     let update = |status, at: &str, body: &str, components: Vec<ComponentState>| -> Result<BackfillUpdate> {
-        Ok(BackfillUpdate { status, body: body.to_owned(), display_at: instant(at)?, components })
+        Ok(BackfillUpdate {
+            status,
+            body: body.to_owned(),
+            display_at: instant(at)?,
+            components,
+        })
     };
     let updates = vec![
         update(
@@ -142,10 +161,22 @@ async fn outage_of_2021(context: &Context, page: Uuid, affected: [Uuid; 3]) -> R
         updates,
     };
     let incident = incident::backfill(context, Call::PLAIN, backfill).await?.incident.id;
-    let draft = postmortem::Draft { incident, body: POSTMORTEM.to_owned() };
+    let draft = postmortem::Draft {
+        incident,
+        body: POSTMORTEM.to_owned(),
+    };
     postmortem::draft(context, Call::PLAIN, draft).await?;
     let display_at = Some(instant("2021-08-11T14:08:21.330Z")?);
-    postmortem::publish(context, Call::PLAIN, postmortem::Publish { incident, expected_version: None, display_at }).await?;
+    postmortem::publish(
+        context,
+        Call::PLAIN,
+        postmortem::Publish {
+            incident,
+            expected_version: None,
+            display_at,
+        },
+    )
+    .await?;
     Ok(())
 }
 
@@ -176,7 +207,10 @@ async fn incident_in_progress(context: &Context, page: Uuid, search: Uuid) -> Re
         body: "Searches take several seconds. We are looking for the cause.".to_owned(),
         display_at: Some(began),
         started_at: None,
-        components: vec![ComponentState { component: search, status: ComponentStatus::DegradedPerformance }],
+        components: vec![ComponentState {
+            component: search,
+            status: ComponentStatus::DegradedPerformance,
+        }],
         impact_override: None,
         external_ref: Some("alert-4711".to_owned()),
         metadata: None,

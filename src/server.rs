@@ -1,0 +1,156 @@
+//! A server as a whole: the API over an app, what runs beside it, and how all of it stops in good order.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::commands::maintenance;
+use crate::error::Error;
+use crate::graphql::{self, Limits};
+use crate::transport::{self, Authenticate, Config, Connections, Refused, RequestId};
+
+/// How often automation looks for maintenances whose time has come: a window is set in minutes.
+const AUTOMATION: Duration = Duration::from_secs(1);
+
+/// How often events past their retention are taken out of the log.
+const PRUNING: Duration = Duration::from_secs(60 * 60);
+
+/// Serves an app until `stop`, then closes sockets, finishes the commands that run, and closes the database: each of
+/// these within `grace`.
+///
+/// # Errors
+/// When connections can no longer be accepted.
+pub async fn run(
+    app: Arc<App>,
+    listener: TcpListener,
+    config: Config,
+    stop: CancellationToken,
+    grace: Duration,
+) -> io::Result<()> {
+    let background = start_background(&app, &stop);
+    let limits = limits(&config);
+    let connections = Connections::new(stop.clone());
+    let schema = graphql::schema(Arc::clone(&app), limits);
+    let router = transport::router(
+        schema,
+        Door(Arc::clone(&app)),
+        readiness(&app),
+        config,
+        connections.clone(),
+    );
+
+    let served = transport::serve(listener, router, connections, grace).await;
+    stop.cancel();
+    if tokio::time::timeout(grace, app.finish()).await.is_err() {
+        tracing::warn!("stopping with commands that still run");
+    }
+    background.await;
+    app.store.close().await;
+    served
+}
+
+/// Starts what runs beside the requests: the tailer, automation, pruning. The future ends when they have.
+fn start_background(app: &Arc<App>, stop: &CancellationToken) -> impl Future<Output = ()> + use<> {
+    let tailer = tokio::spawn(Arc::clone(&app.live).run(stop.clone()));
+    let automation = tokio::spawn(every(AUTOMATION, stop.clone(), {
+        let app = Arc::clone(app);
+        move || {
+            let app = Arc::clone(&app);
+            async move { maintenance::run_due(&app).await.map(|_| ()) }
+        }
+    }));
+    let pruning = tokio::spawn(every(PRUNING, stop.clone(), {
+        let app = Arc::clone(app);
+        move || {
+            let app = Arc::clone(&app);
+            async move {
+                let oldest = app.clock.now().plus_millis(-app.settings.retention_millis);
+                app.store.prune(oldest).await.map(|_| ())
+            }
+        }
+    }));
+    async move {
+        // They end by `stop`; a panic in one was logged where it happened.
+        let _ = tokio::join!(tailer, automation, pruning);
+    }
+}
+
+async fn every<F, R>(period: Duration, stop: CancellationToken, job: F)
+where
+    F: Fn() -> R,
+    R: Future<Output = Result<(), Error>>,
+{
+    let mut timer = tokio::time::interval(period);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = timer.tick() => {}
+        }
+        if let Err(error) = job().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "background work failed; it is tried again"
+            );
+        }
+    }
+}
+
+fn limits(config: &transport::Config) -> Limits {
+    let of = |value: usize| i32::try_from(value).unwrap_or(i32::MAX);
+    Limits {
+        body_bytes: of(config.body_limit),
+        document_bytes: of(config.limits.bytes),
+        document_tokens: of(config.limits.tokens),
+        document_nesting: of(config.limits.nesting),
+        document_cost: i32::try_from(config.limits.cost).unwrap_or(i32::MAX),
+        subscriptions_per_socket: of(config.websocket.max_operations),
+    }
+}
+
+fn readiness(
+    app: &Arc<App>,
+) -> impl Fn() -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Clone + Send + Sync + 'static {
+    let app = Arc::clone(app);
+    move || {
+        let app = Arc::clone(&app);
+        Box::pin(async move {
+            app.store.ping().await.map_err(|error| format!("{error}"))?;
+            if app.live.is_healthy() {
+                Ok(())
+            } else {
+                Err("the tailer cannot read the log".to_owned())
+            }
+        })
+    }
+}
+
+/// The access module, as the edge asks it.
+#[derive(Clone)]
+struct Door(Arc<App>);
+
+impl Authenticate for Door {
+    type Sender = Option<String>;
+
+    async fn authenticate(&self, bearer: Option<&str>) -> Result<Option<String>, Refused> {
+        match self.0.access.caller(bearer, String::new()) {
+            Ok(_) => Ok(bearer.map(ToOwned::to_owned)),
+            Err(_) => Err(Refused::Unauthenticated),
+        }
+    }
+
+    async fn admit(
+        &self,
+        sender: &Option<String>,
+        request_id: &RequestId,
+        request: async_graphql::Request,
+    ) -> Result<async_graphql::Request, Refused> {
+        let caller = self.0.access.caller(sender.as_deref(), request_id.to_string());
+        let caller = caller.map_err(|_| Refused::Unauthenticated)?;
+        Ok(graphql::admit(request, caller))
+    }
+}

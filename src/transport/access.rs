@@ -1,0 +1,94 @@
+//! Who sends a request: what the edge asks of the access module.
+
+use std::future::Future;
+
+use async_graphql::Request;
+use axum::http::{HeaderMap, StatusCode, header};
+
+use super::{RequestError, RequestId};
+
+/// The access module, as the edge sees it.
+///
+/// HTTP calls both functions for each request. A WebSocket authenticates once, when it is initialised, and admits every
+/// operation: a token that was revoked since must be noticed by [`Authenticate::admit`].
+pub trait Authenticate: Clone + Send + Sync + 'static {
+    /// What is known of a sender once its token was looked at.
+    type Sender: Send + Sync + 'static;
+
+    /// Says whom a token belongs to. No token is a sender too: the public.
+    fn authenticate(&self, bearer: Option<&str>) -> impl Future<Output = Result<Self::Sender, Refused>> + Send;
+
+    /// Puts what resolvers need to know (the sender, the request id) into a request.
+    fn admit(
+        &self,
+        sender: &Self::Sender,
+        request_id: &RequestId,
+        request: Request,
+    ) -> impl Future<Output = Result<Request, Refused>> + Send;
+}
+
+/// Why a sender was not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The token is wrong, revoked or expired: one answer for all three, so that none can be told apart.
+    Unauthenticated,
+    /// The token could not be looked up: the database is away.
+    Unavailable,
+}
+
+impl From<Refused> for RequestError {
+    fn from(refused: Refused) -> RequestError {
+        match refused {
+            Refused::Unauthenticated => {
+                RequestError::new("UNAUTHENTICATED", StatusCode::UNAUTHORIZED, "This token is not valid.")
+            }
+            Refused::Unavailable => RequestError::new(
+                "UNAVAILABLE",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The service is not available right now; try again shortly.",
+            ),
+        }
+    }
+}
+
+/// The bearer token of a request's `Authorization` header, where there is one.
+///
+/// A header of another scheme is refused as a wrong token is: silently serving such a sender the public view would
+/// hide a mistake.
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else {
+        return Ok(None);
+    };
+    let token = value.to_str().ok().and_then(bearer_token);
+    token.map(Some).ok_or(Refused::Unauthenticated)
+}
+
+/// The token of `Bearer <token>`; the scheme's case does not matter (RFC 9110, 11.1).
+pub(super) fn bearer_token(credentials: &str) -> Option<&str> {
+    let (scheme, token) = credentials.trim().split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bearer_token_is_found_whatever_the_case_of_its_scheme() {
+        assert_eq!(bearer_token("Bearer abc"), Some("abc"));
+        assert_eq!(bearer_token("bearer   abc "), Some("abc"));
+        for wrong in ["", "abc", "Bearer", "Bearer ", "Basic abc"] {
+            assert_eq!(bearer_token(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_header_of_another_scheme_is_a_wrong_token_not_none() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(bearer(&headers), Ok(None));
+
+        headers.insert(header::AUTHORIZATION, "Basic YTpi".parse().expect("a header value"));
+        assert_eq!(bearer(&headers), Err(Refused::Unauthenticated));
+    }
+}

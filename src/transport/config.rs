@@ -1,0 +1,65 @@
+//! Every number of the edge that is a decision, with its reason.
+
+use std::time::Duration;
+
+use super::preflight::Limits;
+
+/// How the edge behaves.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Whether `/graphiql` serves the explorer.
+    pub graphiql: bool,
+    /// What a document may ask for.
+    pub limits: Limits,
+    /// Bytes of an HTTP body: 1 MiB. A body text of 25,000 four-byte characters, escaped as JSON, takes 300 KB.
+    pub body_limit: usize,
+    /// How long a client may take to send its body: 30 s, or a few slow senders could hold every connection.
+    pub body_timeout: Duration,
+    /// Origins besides our own whose pages may open a WebSocket, as `https://status.example.com`; `*` means all.
+    pub allowed_origins: Vec<String>,
+    pub websocket: WebSocketConfig,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            graphiql: true,
+            limits: Limits::default(),
+            body_limit: 1 << 20,
+            body_timeout: Duration::from_secs(30),
+            allowed_origins: Vec::new(),
+            websocket: WebSocketConfig::default(),
+        }
+    }
+}
+
+/// How a WebSocket is held.
+#[derive(Clone, Debug)]
+pub struct WebSocketConfig {
+    /// How long a client may take from the upgrade to `connection_init`: 10 s.
+    pub init_timeout: Duration,
+    /// Time between pings: 20 s, below the 30 to 60 s after which proxies drop silent connections. A client that was
+    /// not heard of from one ping to the next is gone.
+    pub ping_every: Duration,
+    /// How long a socket may take no byte before it is closed: 10 s (DESIGN.md, 4).
+    pub send_timeout: Duration,
+    /// How long a closing socket may take for what is under way, and again for the peer to close too: 2 s.
+    pub closing_time: Duration,
+    /// Operations of one socket at a time: 100. A page with more live parts than that subscribes to the page.
+    pub max_operations: usize,
+    /// Bytes of one message: 1 MiB, as of an HTTP body.
+    pub message_limit: usize,
+}
+
+impl Default for WebSocketConfig {
+    fn default() -> WebSocketConfig {
+        WebSocketConfig {
+            init_timeout: Duration::from_secs(10),
+            ping_every: Duration::from_secs(20),
+            send_timeout: Duration::from_secs(10),
+            closing_time: Duration::from_secs(2),
+            max_operations: 100,
+            message_limit: 1 << 20,
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Reads the GraphQL request out of an HTTP request.
+
+use async_graphql::Request;
+use axum::body::{Body, HttpBody};
+use axum::http::{HeaderMap, StatusCode, header};
+use serde_json::{Map, Value as Json};
+use tokio::time::timeout;
+
+use super::accept::is_utf8;
+use crate::transport::{Config, RequestError, parameters};
+
+/// The request in the body of a POST.
+pub(super) async fn posted(headers: &HeaderMap, body: Body, config: &Config) -> Result<Request, RequestError> {
+    is_json(headers)?;
+    let too_large = || {
+        let message = format!("The body may be at most {} bytes.", config.body_limit);
+        RequestError::new("PAYLOAD_TOO_LARGE", StatusCode::PAYLOAD_TOO_LARGE, message).with("max", config.body_limit)
+    };
+    if body.size_hint().lower() > config.body_limit as u64 {
+        return Err(too_large());
+    }
+    let bytes = timeout(config.body_timeout, axum::body::to_bytes(body, config.body_limit))
+        .await
+        .map_err(|_| {
+            RequestError::new(
+                "REQUEST_TIMEOUT",
+                StatusCode::REQUEST_TIMEOUT,
+                "The body took too long.",
+            )
+        })?
+        // The other cause, a connection that broke, leaves nobody to answer.
+        .map_err(|_| too_large())?;
+    match serde_json::from_slice(&bytes) {
+        Ok(Json::Object(members)) => parameters::request(members),
+        Ok(Json::Array(_)) => Err(RequestError::new(
+            "BATCHING_DISABLED",
+            StatusCode::BAD_REQUEST,
+            "Batches are not taken: send one request at a time.",
+        )),
+        Ok(_) => Err(RequestError::malformed("The body must be a JSON object.")),
+        Err(error) => Err(RequestError::malformed(format!("The body is not JSON: {error}."))),
+    }
+}
+
+/// The request in the query string of a GET.
+pub(super) fn in_query(query: &str) -> Result<Request, RequestError> {
+    let mut members = Map::new();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let value = match &*name {
+            "query" | "operationName" => Json::String(value.into_owned()),
+            "variables" | "extensions" => serde_json::from_str(&value)
+                .map_err(|error| RequestError::malformed(format!("`{name}` is not JSON: {error}.")))?,
+            _ => continue,
+        };
+        if members.insert(name.clone().into_owned(), value).is_some() {
+            return Err(RequestError::malformed(format!("`{name}` is given twice.")));
+        }
+    }
+    parameters::request(members)
+}
+
+/// Browsers send any other type to us on behalf of any page, without asking first.
+fn is_json(headers: &HeaderMap) -> Result<(), RequestError> {
+    let unsupported = |message: &str| {
+        Err(RequestError::new(
+            "UNSUPPORTED_MEDIA_TYPE",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            message,
+        ))
+    };
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let mut parts = content_type.split(';').map(str::trim);
+    let json = parts
+        .next()
+        .is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
+    let utf8 = parts
+        .filter_map(|parameter| parameter.split_once('='))
+        .all(|(name, value)| !name.trim().eq_ignore_ascii_case("charset") || is_utf8(value.trim().trim_matches('"')));
+    if !json || !utf8 {
+        return unsupported("The body must be `application/json`, in UTF-8.");
+    }
+    match headers
+        .get(header::CONTENT_ENCODING)
+        .map(|encoding| encoding.as_bytes())
+    {
+        None | Some(b"identity") => Ok(()),
+        Some(_) => unsupported("The body must not be compressed."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_string_holds_a_request() {
+        let request = in_query("query=query+A(%24x%3AInt)%7Ba%7D&operationName=A&variables=%7B%22x%22%3A1%7D&other=1")
+            .expect("a request");
+
+        assert_eq!(request.query, "query A($x:Int){a}");
+        assert_eq!(request.operation_name.as_deref(), Some("A"));
+        assert_eq!(request.variables.into_value().to_string(), "{x: 1}");
+    }
+
+    #[test]
+    fn a_query_string_of_another_form_is_refused() {
+        for query in [
+            "",
+            "query=a&query=b",
+            "query=a&variables=%7B",
+            "query=a&variables=7",
+            "query=a&extensions=[]",
+        ] {
+            assert_eq!(in_query(query).expect_err("malformed").code, "BAD_REQUEST", "{query}");
+        }
+    }
+
+    #[test]
+    fn only_json_in_utf8_is_taken() {
+        let status = |content_type: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, content_type.parse().expect("a header value"));
+            is_json(&headers).map_err(|error| error.status.as_u16())
+        };
+        for fine in [
+            "application/json",
+            "Application/JSON; charset=UTF-8",
+            "application/json;charset=\"utf-8\"",
+        ] {
+            assert_eq!(status(fine), Ok(()), "{fine}");
+        }
+        for wrong in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=x",
+            "application/graphql",
+            "application/json; charset=iso-8859-1",
+            "application/jsonp",
+            "",
+        ] {
+            assert_eq!(status(wrong), Err(415), "{wrong}");
+        }
+        assert_eq!(is_json(&HeaderMap::new()).expect_err("no type").status.as_u16(), 415);
+    }
+}

@@ -1,0 +1,80 @@
+//! How much a document may ask for.
+
+use axum::http::StatusCode;
+
+use crate::transport::RequestError;
+
+/// What a document may hold at most. Past any of these it is refused with `DOCUMENT_TOO_COMPLEX`.
+///
+/// The figures leave several times the room of the largest documents that explorers and clients send (GraphiQL's
+/// introspection: 2 KB, 184 tokens, 15 levels).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Length of the document in bytes: 64 KiB.
+    pub bytes: usize,
+    /// Words and signs of the document, a string being one: 1,000. The parser takes 1.8 µs for each, and no document
+    /// that is refused may take us 2 ms (BAD_INPUTS.md, 36).
+    pub tokens: usize,
+    /// How deep `{}`, `[]` and `()` may stand in one another as written: 32. Bounds the parser's recursion.
+    pub nesting: usize,
+    /// Selection sets within one another, fragments counted where they are used: 32, where the library stops too.
+    pub depth: u64,
+    /// Selections after expanding fragments, over all operations: 10,000, or 1 ms of the library's validation.
+    pub fields: u64,
+    /// Aliases after expanding fragments, over all operations: 200, for clients that ask for many things by key.
+    pub aliases: u64,
+    /// Directives after expanding fragments, over all operations: 200.
+    pub directives: u64,
+    /// Fields that may be resolved: each counts 1, those below a page as often as the page is long. 50,000 passes five
+    /// times what a full page of 50 incidents with 20 updates each takes.
+    pub cost: u64,
+    /// Where the list fields of introspection stand within one another: 2, as graphql-js has it. Types refer to types,
+    /// so each further level multiplies the answer by the size of the schema.
+    pub introspection: u64,
+    /// No page is longer: 100. A larger `first` costs no more, for it is refused when it is resolved.
+    pub page: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            bytes: 64 << 10,
+            tokens: 1_000,
+            nesting: 32,
+            depth: 32,
+            fields: 10_000,
+            aliases: 200,
+            directives: 200,
+            cost: 50_000,
+            introspection: 2,
+            page: 100,
+        }
+    }
+}
+
+impl Limits {
+    pub(super) fn bytes(&self, found: usize) -> Result<(), RequestError> {
+        within("bytes", found as u64, self.bytes as u64)
+    }
+
+    pub(super) fn tokens(&self, found: usize) -> Result<(), RequestError> {
+        within("tokens", found as u64, self.tokens as u64)
+    }
+
+    pub(super) fn nesting(&self, found: usize) -> Result<(), RequestError> {
+        within("nesting", found as u64, self.nesting as u64)
+    }
+}
+
+/// Refuses what is more than `max`, saying which limit that is.
+pub(super) fn within(limit: &'static str, found: u64, max: u64) -> Result<(), RequestError> {
+    if found <= max {
+        return Ok(());
+    }
+    let message = format!("This document is too complex: its {limit} may be at most {max}.");
+    Err(
+        RequestError::new("DOCUMENT_TOO_COMPLEX", StatusCode::BAD_REQUEST, message)
+            .with("limit", limit)
+            .with("max", max),
+    )
+}

@@ -1,0 +1,121 @@
+//! How often what stands below a field is resolved.
+
+use std::convert::Infallible;
+
+use async_graphql::parser::types::{Field, OperationDefinition};
+use async_graphql::{Name, Value, Variables};
+
+/// Reads page sizes from a document, with the variables it runs with.
+pub(super) struct Pages<'a> {
+    operation: &'a OperationDefinition,
+    variables: &'a Variables,
+    longest: u64,
+}
+
+/// The whole schema is answered at once, and is some hundred types; one type has some dozen fields.
+const SCHEMA: u64 = 100;
+const TYPE: u64 = 10;
+
+impl<'a> Pages<'a> {
+    pub(super) fn new(operation: &'a OperationDefinition, variables: &'a Variables, longest: u64) -> Pages<'a> {
+        Pages {
+            operation,
+            variables,
+            longest,
+        }
+    }
+
+    /// The length of the list below a field: `first` or `last`, the number of `ids`, or 1.
+    pub(super) fn length(&self, field: &Field) -> u64 {
+        match field.name.node.as_str() {
+            "__schema" => return SCHEMA,
+            "__type" => return TYPE,
+            _ => {}
+        }
+        let asked = field
+            .arguments
+            .iter()
+            .filter(|(name, _)| matches!(name.node.as_str(), "first" | "last" | "ids"));
+        let sizes = asked.map(|(_, value)| {
+            let mut variable = None;
+            // A variable by itself is looked up by reference: its value may be large, and be used many times.
+            let literal = value.node.clone().into_const_with(|name| {
+                variable = Some(name);
+                Ok::<_, Infallible>(Value::Null)
+            });
+            match (literal, variable) {
+                (Ok(Value::Null), Some(name)) => self.variable(&name).map_or(0, size),
+                (Ok(value), _) => size(&value),
+            }
+        });
+        sizes.max().unwrap_or(1).clamp(1, self.longest)
+    }
+
+    fn variable(&self, name: &Name) -> Option<&Value> {
+        self.variables.get(name).or_else(|| {
+            let definition = self
+                .operation
+                .variable_definitions
+                .iter()
+                .find(|found| found.node.name.node == *name)?;
+            definition.node.default_value.as_ref().map(|value| &value.node)
+        })
+    }
+}
+
+/// What is no size is refused later, and costs nothing until then.
+fn size(value: &Value) -> u64 {
+    match value {
+        Value::Number(number) => number.as_u64().unwrap_or(0),
+        Value::List(items) => items.len() as u64,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::parse_query;
+    use async_graphql::parser::types::Selection;
+    use async_graphql::value;
+
+    use super::*;
+
+    fn length(field: &str, variables: Value) -> u64 {
+        let document = parse_query(format!("query($n: Int, $m: Int = 3) {{ {field} }}")).expect("a document");
+        let (_, operation) = document.operations.iter().next().expect("an operation");
+        let variables = Variables::from_value(variables);
+        let Selection::Field(field) = &operation.node.selection_set.node.items[0].node else {
+            panic!("not a field");
+        };
+        Pages::new(&operation.node, &variables, 100).length(&field.node)
+    }
+
+    #[test]
+    fn a_page_is_as_long_as_its_argument_says_up_to_the_longest_there_is() {
+        for (field, expected) in [
+            ("a", 1),
+            ("a(first: 0)", 1),
+            ("a(first: -5)", 1),
+            ("a(first: null)", 1),
+            ("a(first: \"x\")", 1),
+            ("a(first: 50)", 50),
+            ("a(last: 30, first: 20)", 30),
+            ("a(first: 101)", 100),
+            ("a(first: 99999999999999999999)", 1),
+            ("a(ids: [1, 2])", 2),
+            ("a(ids: [$n, $n, $m])", 3),
+            ("a(count: 50)", 1),
+        ] {
+            assert_eq!(length(field, value!({})), expected, "{field}");
+        }
+    }
+
+    #[test]
+    fn a_variable_stands_for_its_value_or_its_default() {
+        assert_eq!(length("a(first: $n)", value!({"n": 40})), 40);
+        assert_eq!(length("a(ids: $n)", value!({"n": ["x", "y"]})), 2);
+        assert_eq!(length("a(first: $n)", value!({})), 1);
+        assert_eq!(length("a(first: $m)", value!({})), 3);
+        assert_eq!(length("a(first: $unknown)", value!({})), 1);
+    }
+}

@@ -1,0 +1,327 @@
+//! One walk over a document that measures it with its fragments expanded, each fragment being walked once.
+//!
+//! Written out, fifty fragments that use the next one twice are 2^50 fields. Fragments are measured before those that
+//! use them, so a use is an addition. The only recursion goes down one selection set, whose nesting the scan bounds.
+
+use std::collections::HashMap;
+
+use async_graphql::parser::types::{
+    ExecutableDocument, Field, FragmentDefinition, OperationDefinition, Selection, SelectionSet,
+};
+use async_graphql::{Positioned, Variables};
+
+use super::limits::{Limits, within};
+use super::measure::Measure;
+use super::page::Pages;
+use crate::transport::RequestError;
+
+/// Measures the whole document against the limits; the answer is the cost of the operation that is to run.
+pub(super) fn walk(
+    document: &ExecutableDocument,
+    chosen: &Positioned<OperationDefinition>,
+    variables: &Variables,
+    limits: &Limits,
+) -> Result<u64, RequestError> {
+    let mut walk = Walk {
+        limits,
+        pages: Pages::new(&chosen.node, variables, limits.page),
+        fragments: HashMap::new(),
+    };
+    for (name, fragment) in in_order_of_use(document)? {
+        let measure = walk
+            .selection_set(&fragment.node.selection_set.node)?
+            .beside(directives(fragment.node.directives.len()));
+        within("depth", measure.depth, limits.depth)?;
+        walk.fragments.insert(name, measure);
+    }
+
+    let mut whole = Measure::default();
+    let mut cost = 0;
+    for (_, operation) in document.operations.iter() {
+        let measure = walk.selection_set(&operation.node.selection_set.node)?;
+        if std::ptr::eq(operation, chosen) {
+            cost = measure.cost;
+        }
+        whole = whole
+            .beside(measure)
+            .beside(directives(operation.node.directives.len()));
+    }
+    whole.check(limits)?;
+    within("cost", cost, limits.cost)?;
+    Ok(cost)
+}
+
+struct Walk<'a> {
+    limits: &'a Limits,
+    pages: Pages<'a>,
+    /// Those that were measured: all that the next one may use.
+    fragments: HashMap<&'a str, Measure>,
+}
+
+impl Walk<'_> {
+    fn selection_set(&self, set: &SelectionSet) -> Result<Measure, RequestError> {
+        let mut sum = Measure::default();
+        for selection in &set.items {
+            let measure = match &selection.node {
+                Selection::Field(field) => self.field(&field.node)?,
+                // A fragment that is not there is left for validation to name.
+                Selection::FragmentSpread(spread) => self
+                    .fragments
+                    .get(spread.node.fragment_name.node.as_str())
+                    .copied()
+                    .unwrap_or_default(),
+                Selection::InlineFragment(inline) => self.selection_set(&inline.node.selection_set.node)?,
+            };
+            sum = sum
+                .beside(measure)
+                .beside(Measure {
+                    fields: 1,
+                    ..Measure::default()
+                })
+                .beside(directives(selection.node.directives().len()));
+        }
+        Ok(Measure {
+            depth: sum.depth.saturating_add(1),
+            ..sum
+        })
+    }
+
+    fn field(&self, field: &Field) -> Result<Measure, RequestError> {
+        let below = match field.selection_set.node.items.as_slice() {
+            [] => Measure::default(),
+            _ => self.selection_set(&field.selection_set.node)?,
+        };
+        let name = field.name.node.as_str();
+        if matches!(name, "__schema" | "__type") {
+            within("introspection", below.introspection, self.limits.introspection)?;
+        }
+        Ok(Measure {
+            cost: below.cost.saturating_mul(self.pages.length(field)).saturating_add(1),
+            aliases: below.aliases.saturating_add(u64::from(field.alias.is_some())),
+            introspection: below.introspection.saturating_add(u64::from(lists_types(name))),
+            ..below
+        })
+    }
+}
+
+/// The fields of introspection that lead from one type to many; only looked at below `__schema` and `__type`.
+fn lists_types(field: &str) -> bool {
+    matches!(field, "fields" | "inputFields" | "interfaces" | "possibleTypes")
+}
+
+fn directives(count: usize) -> Measure {
+    Measure {
+        directives: count as u64,
+        ..Measure::default()
+    }
+}
+
+/// All fragments, each after those that it uses; an error where they use one another in a circle.
+fn in_order_of_use(
+    document: &ExecutableDocument,
+) -> Result<Vec<(&str, &Positioned<FragmentDefinition>)>, RequestError> {
+    let mut missing: HashMap<&str, usize> = HashMap::new();
+    let mut users: HashMap<&str, Vec<&str>> = HashMap::new();
+    for (name, fragment) in &document.fragments {
+        let mut uses = Vec::new();
+        spreads(&fragment.node.selection_set.node, &mut uses);
+        uses.retain(|used| document.fragments.contains_key(*used));
+        missing.insert(name, uses.len());
+        for used in uses {
+            users.entry(used).or_default().push(name);
+        }
+    }
+
+    let mut ready: Vec<&str> = missing
+        .iter()
+        .filter(|(_, count)| **count == 0)
+        .map(|(name, _)| *name)
+        .collect();
+    let mut ordered = Vec::with_capacity(document.fragments.len());
+    while let Some(name) = ready.pop() {
+        ordered.push((name, &document.fragments[name]));
+        for user in users.remove(name).unwrap_or_default() {
+            let count = missing.get_mut(user).expect("every fragment is counted");
+            *count -= 1;
+            if *count == 0 {
+                ready.push(user);
+            }
+        }
+    }
+    if ordered.len() == document.fragments.len() {
+        return Ok(ordered);
+    }
+    Err(RequestError::invalid("Fragments use one another in a circle."))
+}
+
+/// The names of the fragments that are used in a selection, once for each use.
+pub(super) fn spreads<'a>(set: &'a SelectionSet, names: &mut Vec<&'a str>) {
+    for selection in &set.items {
+        match &selection.node {
+            Selection::Field(field) => spreads(&field.node.selection_set.node, names),
+            Selection::InlineFragment(inline) => spreads(&inline.node.selection_set.node, names),
+            Selection::FragmentSpread(spread) => names.push(spread.node.fragment_name.node.as_str()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::parse_query;
+    use async_graphql::value;
+
+    use super::*;
+
+    fn measured(document: &str, variables: Variables, limits: &Limits) -> Result<u64, String> {
+        let document = parse_query(document).expect("a document");
+        let (_, operation) = document.operations.iter().next().expect("an operation");
+        walk(&document, operation, &variables, limits).map_err(|error| error.message)
+    }
+
+    fn cost(document: &str) -> u64 {
+        measured(
+            document,
+            Variables::default(),
+            &Limits {
+                cost: u64::MAX,
+                ..Limits::default()
+            },
+        )
+        .expect("a cost")
+    }
+
+    #[test]
+    fn fields_count_one_and_those_below_a_page_as_often_as_it_is_long() {
+        assert_eq!(cost("{ a b { c d } }"), 4);
+        assert_eq!(cost("{ a(first: 10) { nodes { b } } }"), 1 + 10 * 2);
+        assert_eq!(
+            cost("{ a(last: 10) { b(first: 20) { c d } e } }"),
+            1 + 10 * (1 + 20 * 2 + 1)
+        );
+        assert_eq!(cost("{ nodes(ids: [1, 2, 3]) { id } }"), 1 + 3);
+    }
+
+    #[test]
+    fn a_fragment_costs_where_it_is_used() {
+        assert_eq!(
+            cost("{ ...f ...f x(first: 5) { ...f } } fragment f on T { a ... on U { b } }"),
+            2 + 2 + 1 + 5 * 2
+        );
+        assert_eq!(cost("{ a } fragment f on T { b }"), 1);
+        assert_eq!(cost("{ a ...missing }"), 1);
+    }
+
+    #[test]
+    fn a_page_with_incidents_and_their_updates_is_well_within_the_limits() {
+        let incident = "id title status impact impactOverride startedAt monitoringAt resolvedAt duration summary \
+            externalRef metadata backfilled version createdAt updatedAt allowedTransitions \
+            affectedComponents { component { id name } status worst intervals { from to status } } \
+            updates(first: 20) { nodes { id status body bodyHtml displayAt createdAt editedAt \
+            componentChanges { component { id name } from to } } pageInfo { hasNextPage endCursor } }";
+        let document = format!("{{ page(slug: \"a\") {{ incidents(first: 50) {{ nodes {{ {incident} }} }} }} }}");
+
+        let cost = measured(&document, Variables::default(), &Limits::default()).expect("within the limits");
+
+        assert!((10_000..25_000).contains(&cost), "{cost}");
+    }
+
+    #[test]
+    fn pages_within_pages_within_pages_are_past_the_cost() {
+        let document = "{ a(first: 100) { b(first: 100) { c(first: 100) { d } } } }";
+
+        let refusal = measured(document, Variables::default(), &Limits::default());
+
+        assert_eq!(
+            refusal,
+            Err("This document is too complex: its cost may be at most 50000.".to_owned())
+        );
+    }
+
+    #[test]
+    fn only_the_operation_that_runs_has_a_cost() {
+        let document = parse_query("query A { a } query B { b(first: 100) { c(first: 100) { d(first: 100) { e } } } }")
+            .expect("a document");
+        let of = |name: &str| {
+            let operation = document
+                .operations
+                .iter()
+                .find(|(found, _)| found.is_some_and(|found| found == name));
+            walk(
+                &document,
+                operation.expect("the operation").1,
+                &Variables::default(),
+                &Limits::default(),
+            )
+        };
+
+        assert_eq!(of("A"), Ok(1));
+        assert_eq!(of("B").map_err(|error| error.code), Err("DOCUMENT_TOO_COMPLEX"));
+    }
+
+    #[test]
+    fn nothing_overflows() {
+        let mut document = "{ ...f0 }".to_owned();
+        for i in 0..100 {
+            document += &format!(
+                " fragment f{i} on T {{ x(first: 100) {{ ...f{next} ...f{next} }} }}",
+                next = i + 1
+            );
+        }
+        let all = Limits {
+            depth: u64::MAX,
+            fields: u64::MAX,
+            aliases: u64::MAX,
+            cost: u64::MAX,
+            ..Limits::default()
+        };
+
+        assert_eq!(measured(&document, Variables::default(), &all), Ok(u64::MAX));
+    }
+
+    #[test]
+    fn introspection_that_goes_round_is_refused() {
+        let round = "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }";
+        let through_fragments = "{ __type(name: \"A\") { ...t } } fragment t on __Type { fields { type { ...u } } } \
+            fragment u on __Type { possibleTypes { ...v } } fragment v on __Type { fields { name } }";
+
+        for document in [round, through_fragments] {
+            let refusal = measured(document, Variables::default(), &Limits::default());
+            assert_eq!(
+                refusal,
+                Err("This document is too complex: its introspection may be at most 2.".to_owned())
+            );
+        }
+        // The same names elsewhere are nobody's concern.
+        assert_eq!(cost("{ fields { fields { fields { fields { a } } } } }"), 5);
+    }
+
+    #[test]
+    fn the_introspection_of_clients_passes() {
+        let of_type = (0..9).fold("name kind".to_owned(), |inner, _| {
+            format!("name kind ofType {{ {inner} }}")
+        });
+        let document = format!(
+            "query IntrospectionQuery {{ __schema {{ description queryType {{ name kind }} types {{ ...FullType }} \
+             directives {{ name description isRepeatable locations args(includeDeprecated: true) {{ ...InputValue }} }} }} }} \
+             fragment FullType on __Type {{ kind name description specifiedByURL isOneOf \
+             fields(includeDeprecated: true) {{ name args(includeDeprecated: true) {{ ...InputValue }} type {{ ...TypeRef }} }} \
+             inputFields(includeDeprecated: true) {{ ...InputValue }} interfaces {{ ...TypeRef }} \
+             enumValues(includeDeprecated: true) {{ name isDeprecated }} possibleTypes {{ ...TypeRef }} }} \
+             fragment InputValue on __InputValue {{ name type {{ ...TypeRef }} defaultValue isDeprecated }} \
+             fragment TypeRef on __Type {{ {of_type} }}"
+        );
+
+        let cost = measured(&document, Variables::default(), &Limits::default()).expect("within the limits");
+
+        assert!(cost < 30_000, "{cost}");
+    }
+
+    #[test]
+    fn variables_say_how_long_a_page_is() {
+        let document = "query($n: Int = 7) { a(first: $n) { b } }";
+        let with = |variables| measured(document, Variables::from_value(variables), &Limits::default());
+
+        assert_eq!(with(value!({"n": 20})), Ok(21));
+        assert_eq!(with(value!({})), Ok(8));
+    }
+}

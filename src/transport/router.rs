@@ -1,0 +1,108 @@
+//! What is served where.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use async_graphql::Executor;
+use async_graphql::http::GraphiQLSource;
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+
+use super::access::Authenticate;
+use super::http::{Media, refuse};
+use super::{Config, Connections, RequestError, http, request_id, websocket};
+
+const GRAPHQL: &str = "/graphql";
+const WEBSOCKET: &str = "/graphql/ws";
+
+/// What handlers work with.
+#[derive(Clone)]
+pub(super) struct Edge<E, A> {
+    pub(super) executor: E,
+    pub(super) access: A,
+    pub(super) config: Arc<Config>,
+    pub(super) connections: Connections,
+}
+
+/// All routes of the server.
+///
+/// `ready` says whether requests can be served (the database answers, the tailer runs), or why not; the reason is
+/// logged and not shown.
+pub fn router<E, A, R, F>(executor: E, access: A, ready: R, config: Config, connections: Connections) -> Router
+where
+    E: Executor,
+    A: Authenticate,
+    R: Fn() -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<(), String>> + Send,
+{
+    let graphiql = config.graphiql;
+    let edge = Edge {
+        executor,
+        access,
+        config: Arc::new(config),
+        connections,
+    };
+    let mut routes = Router::new()
+        .route(GRAPHQL, get(http::graphql::<E, A>).post(http::graphql::<E, A>))
+        .route(WEBSOCKET, get(websocket::upgrade::<E, A>))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(async move || readiness(ready().await)))
+        .route("/", get(async move || index(graphiql)));
+    if graphiql {
+        let page = GraphiQLSource::build()
+            .endpoint(GRAPHQL)
+            .subscription_endpoint(WEBSOCKET)
+            .title("Allclear")
+            .finish();
+        let page: Arc<str> = page.into();
+        routes = routes.route("/graphiql", get(async move || Html(page.to_string())));
+    }
+    routes
+        .fallback(async || not_found())
+        .method_not_allowed_fallback(async || method_not_allowed())
+        .layer(axum::middleware::from_fn(request_id::identify))
+        .with_state(edge)
+}
+
+fn readiness(ready: Result<(), String>) -> Response {
+    match ready {
+        Ok(()) => "ready\n".into_response(),
+        Err(reason) => {
+            tracing::warn!(reason, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+        }
+    }
+}
+
+fn index(graphiql: bool) -> Response {
+    let mut text = format!(
+        "Allclear\n\n\
+         {GRAPHQL}      GraphQL: POST with application/json, or GET for queries\n\
+         {WEBSOCKET}   GraphQL subscriptions: WebSocket, graphql-transport-ws\n"
+    );
+    if graphiql {
+        text += "/graphiql     an explorer for both\n";
+    }
+    text += "/healthz      whether the server runs\n/readyz       whether it can serve requests\n";
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+}
+
+fn not_found() -> Response {
+    refuse(
+        Media::Assumed,
+        RequestError::new("NOT_FOUND", StatusCode::NOT_FOUND, "There is nothing here; see /."),
+    )
+}
+
+/// axum adds which methods are allowed.
+fn method_not_allowed() -> Response {
+    let message = "This path does not serve this method.";
+    let mut response = refuse(
+        Media::Assumed,
+        RequestError::new("METHOD_NOT_ALLOWED", StatusCode::METHOD_NOT_ALLOWED, message),
+    );
+    response.headers_mut().remove(header::ALLOW);
+    response
+}

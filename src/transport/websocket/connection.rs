@@ -1,0 +1,191 @@
+//! The life of one socket: one task that reads, runs operations, sends, and ends it.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use async_graphql::Executor;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+
+use super::message::Close;
+use super::operation::{self, Event, Operations};
+use super::protocol::{Action, Key, Protocol};
+use super::socket::{Received, Socket, Unsent};
+use crate::transport::access::{Authenticate, Refused};
+use crate::transport::answer::Answer;
+use crate::transport::preflight;
+use crate::transport::router::Edge;
+
+/// How a socket ends.
+enum End {
+    /// We close it.
+    Close(Close),
+    /// The peer closed it, or is gone.
+    Gone,
+}
+
+impl From<Unsent> for End {
+    fn from(unsent: Unsent) -> End {
+        match unsent {
+            Unsent::Lost => End::Gone,
+            Unsent::Stalled => End::Close(Close::TRY_AGAIN_LATER),
+        }
+    }
+}
+
+type Flow = ControlFlow<End>;
+
+pub(super) struct Connection<E, A: Authenticate> {
+    edge: Edge<E, A>,
+    socket: Socket,
+    protocol: Protocol,
+    operations: Operations,
+    /// The token of the upgrade's headers, for a client that gives none when it initialises.
+    bearer: Result<Option<String>, Refused>,
+    /// Known from the acknowledgement on.
+    sender: Option<Arc<A::Sender>>,
+}
+
+impl<E: Executor, A: Authenticate> Connection<E, A> {
+    pub(super) fn new(edge: Edge<E, A>, socket: Socket, bearer: Result<Option<String>, Refused>) -> Connection<E, A> {
+        let protocol = Protocol::new(socket.config().max_operations);
+        Connection {
+            edge,
+            socket,
+            protocol,
+            operations: Operations::default(),
+            bearer,
+            sender: None,
+        }
+    }
+
+    pub(super) async fn serve(mut self) {
+        match self.run().await {
+            End::Close(close) => {
+                drop(self.operations);
+                self.socket.close(&close).await;
+            }
+            End::Gone => {
+                drop(self.operations);
+                self.socket.closed().await;
+            }
+        }
+    }
+
+    async fn run(&mut self) -> End {
+        let shutdown = self.edge.connections.shutdown().clone();
+        let config = self.socket.config().clone();
+        let init_deadline = Instant::now() + config.init_timeout;
+        let mut pings = interval_at(Instant::now() + config.ping_every, config.ping_every);
+        // Time spent on sending is no silence of the peer's.
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heard = true;
+        loop {
+            let flow = tokio::select! {
+                () = shutdown.cancelled() => return self.finish().await,
+                () = sleep_until(init_deadline), if !self.protocol.is_initialised() => {
+                    ControlFlow::Break(End::Close(Close::INIT_TIMEOUT))
+                }
+                received = self.socket.receive() => {
+                    heard = true;
+                    self.receive(received).await
+                }
+                Some((key, event)) = self.operations.next() => self.tell(key, event).await,
+                _ = pings.tick() => match std::mem::replace(&mut heard, false) {
+                    true => sent(self.socket.ping().await),
+                    false => ControlFlow::Break(End::Close(Close::TRY_AGAIN_LATER)),
+                },
+            };
+            if let ControlFlow::Break(end) = flow {
+                return end;
+            }
+        }
+    }
+
+    async fn receive(&mut self, received: Received) -> Flow {
+        let text = match received {
+            Received::Text(text) => text,
+            Received::Frame => return ControlFlow::Continue(()),
+            Received::Gone => return ControlFlow::Break(End::Gone),
+            Received::Fault(close) => return ControlFlow::Break(End::Close(close)),
+        };
+        match self.protocol.receive(&text) {
+            Action::Nothing => ControlFlow::Continue(()),
+            Action::Send(text) => sent(self.socket.send_text(text).await),
+            Action::Authenticate(token) => self.authenticate(token).await,
+            Action::Start(key, request) => match preflight::check(*request, &self.edge.config.limits) {
+                Ok(checked) => {
+                    let sender = self.sender.clone().expect("the socket was acknowledged");
+                    let ty = checked.operation;
+                    let events = operation::run(self.edge.executor.clone(), self.edge.access.clone(), sender, checked);
+                    self.operations.start(key, ty, events);
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    self.tell(key, Event::Error(Answer::refusal(error).errors_to_json()))
+                        .await
+                }
+            },
+            Action::Stop(key) => {
+                self.operations.stop(key);
+                ControlFlow::Continue(())
+            }
+            Action::Close(close) => ControlFlow::Break(End::Close(close)),
+        }
+    }
+
+    async fn authenticate(&mut self, token: Option<String>) -> Flow {
+        let bearer = match (token, &self.bearer) {
+            (Some(token), _) => Ok(Some(token)),
+            (None, given) => given.clone(),
+        };
+        let sender = match bearer {
+            Ok(bearer) => self.edge.access.authenticate(bearer.as_deref()).await,
+            Err(refused) => Err(refused),
+        };
+        match sender {
+            Ok(sender) => {
+                self.sender = Some(Arc::new(sender));
+                let acknowledgement = self.protocol.acknowledge();
+                sent(self.socket.send_text(acknowledgement).await)
+            }
+            Err(Refused::Unauthenticated) => ControlFlow::Break(End::Close(Close::FORBIDDEN)),
+            Err(Refused::Unavailable) => ControlFlow::Break(End::Close(Close::TRY_AGAIN_LATER)),
+        }
+    }
+
+    /// Tells the client what became of an operation.
+    async fn tell(&mut self, key: Key, event: Event) -> Flow {
+        let text = match event {
+            Event::Next(payload) => self.protocol.next(key, &payload),
+            Event::Error(errors) => self.protocol.error(key, &errors),
+            Event::Complete => self.protocol.complete(key),
+            Event::Panicked => return ControlFlow::Break(End::Close(Close::INTERNAL)),
+        };
+        match text {
+            Some(text) => sent(self.socket.send_text(text).await),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// The server stops: queries and mutations under way may still be answered, subscriptions end.
+    async fn finish(&mut self) -> End {
+        self.operations.stop_subscriptions();
+        let closing_time = self.socket.config().closing_time;
+        let finished = timeout(closing_time, async {
+            while let Some((key, event)) = self.operations.next().await {
+                if let ControlFlow::Break(end) = self.tell(key, event).await {
+                    return end;
+                }
+            }
+            End::Close(Close::GOING_AWAY)
+        });
+        finished.await.unwrap_or(End::Close(Close::GOING_AWAY))
+    }
+}
+
+fn sent(result: Result<(), Unsent>) -> Flow {
+    match result {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(unsent) => ControlFlow::Break(unsent.into()),
+    }
+}

@@ -1,0 +1,9 @@
+//! The edge over real sockets, in front of a small schema of its own.
+
+mod http;
+mod routes;
+mod server;
+mod shutdown;
+mod socket;
+mod toy;
+mod websocket;

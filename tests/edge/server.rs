@@ -1,0 +1,103 @@
+//! Starts a server on a port of its own, and asks it things.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use allclear::transport::{Config, Connections, router, serve};
+use reqwest::RequestBuilder;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::toy::{Access, State, schema};
+
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) state: State,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) serving: JoinHandle<std::io::Result<()>>,
+    client: reqwest::Client,
+}
+
+/// An HTTP answer, read to its end.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    /// The code of the first error.
+    pub(crate) fn code(&self) -> String {
+        self.json()["errors"][0]["extensions"]["code"]
+            .as_str()
+            .expect("a code")
+            .to_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("a header of text"))
+    }
+}
+
+impl Server {
+    pub(crate) async fn start() -> Server {
+        Server::with(Config::default()).await
+    }
+
+    pub(crate) async fn with(config: Config) -> Server {
+        Server::ready(config, Ok(()), Duration::from_secs(60)).await
+    }
+
+    pub(crate) async fn ready(config: Config, ready: Result<(), String>, grace: Duration) -> Server {
+        let (schema, state) = schema();
+        let shutdown = CancellationToken::new();
+        let connections = Connections::new(shutdown.clone());
+        let ready = move || std::future::ready(ready.clone());
+        let router = router(schema, Access, ready, config, connections.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let serving = tokio::spawn(serve(listener, router, connections, grace));
+        Server {
+            address,
+            state,
+            shutdown,
+            serving,
+            client: reqwest::Client::new(),
+        }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("http://{}{path}", self.address))
+    }
+
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
+        self.client.post(format!("http://{}{path}", self.address))
+    }
+
+    /// Posts a document to `/graphql`, as curl would.
+    pub(crate) fn query(&self, document: &str) -> RequestBuilder {
+        self.post("/graphql").json(&json!({"query": document}))
+    }
+
+    pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.address))
+    }
+}
+
+pub(crate) async fn answer(request: RequestBuilder) -> Answer {
+    let response = request.send().await.expect("an answer");
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    Answer {
+        status,
+        headers,
+        text: response.text().await.expect("a body of text"),
+    }
+}

@@ -1,0 +1,77 @@
+//! How the server stops.
+
+use std::time::Duration;
+
+use allclear::transport::Config;
+use serde_json::json;
+
+use crate::server::{Server, answer};
+use crate::socket::Socket;
+
+#[tokio::test]
+async fn sockets_are_told_that_the_server_goes_away() {
+    let server = Server::start().await;
+    let mut socket = Socket::initialised(&server).await;
+    socket.subscribe("a", "subscription { never }").await;
+    server.state.begun.acquire().await.expect("it began").forget();
+
+    server.shutdown.cancel();
+
+    assert_eq!(socket.closed().await, (1001, "Going away".to_owned()));
+    drop(socket);
+    server.serving.await.expect("it did not panic").expect("it stopped");
+}
+
+#[tokio::test]
+async fn a_mutation_on_a_socket_is_answered_before_it_closes() {
+    let server = Server::with(long_closing()).await;
+    let mut socket = Socket::initialised(&server).await;
+    socket.subscribe("a", "mutation { wait }").await;
+    server.state.begun.acquire().await.expect("it began").forget();
+
+    server.shutdown.cancel();
+    server.state.gate.add_permits(1);
+
+    assert_eq!(
+        socket.receive().await,
+        json!({"type": "next", "id": "a", "payload": {"data": {"wait": true}}})
+    );
+    assert_eq!(socket.receive().await, json!({"type": "complete", "id": "a"}));
+    assert_eq!(socket.closed().await.0, 1001);
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_answered() {
+    let server = Server::start().await;
+    let request = tokio::spawn(answer(server.query("mutation { wait }")));
+    server.state.begun.acquire().await.expect("it began").forget();
+
+    server.shutdown.cancel();
+    server.state.gate.add_permits(1);
+
+    assert_eq!(
+        request.await.expect("it did not panic").json(),
+        json!({"data": {"wait": true}})
+    );
+    server.serving.await.expect("it did not panic").expect("it stopped");
+}
+
+#[tokio::test]
+async fn nobody_keeps_the_server_longer_than_its_grace() {
+    let server = Server::ready(long_closing(), Ok(()), Duration::from_millis(50)).await;
+    let request = tokio::spawn(server.query("mutation { wait }").send());
+    let mut socket = Socket::initialised(&server).await;
+    socket.subscribe("a", "mutation { wait }").await;
+    server.state.begun.acquire_many(2).await.expect("they began").forget();
+
+    server.shutdown.cancel();
+
+    server.serving.await.expect("it did not panic").expect("it stopped");
+    request.abort();
+}
+
+fn long_closing() -> Config {
+    let mut config = Config::default();
+    config.websocket.closing_time = Duration::from_secs(60);
+    config
+}
