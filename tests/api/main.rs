@@ -1,0 +1,5 @@
+//! The API as its users meet it: real databases, real sockets, one file for each topic.
+
+mod support;
+
+mod demo;

@@ -1,0 +1,9 @@
+//! What every topic needs: a server on each database, and words to talk to it.
+
+pub(crate) mod client;
+pub(crate) mod database;
+mod postgres;
+pub(crate) mod require;
+pub(crate) mod words;
+
+pub(crate) use database::for_each_database;

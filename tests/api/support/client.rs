@@ -1,0 +1,150 @@
+//! Sending GraphQL over HTTP, and following subscriptions over a WebSocket.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+use super::database::{ADMIN, Test};
+
+/// How long a test waits for something that must come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Test {
+    /// What a document is answered to the admin: the whole response.
+    pub(crate) async fn answer(&self, document: &str, variables: Value) -> Value {
+        self.post(document, variables, Some(ADMIN)).await
+    }
+
+    /// What a document is answered to the public.
+    pub(crate) async fn public_answer(&self, document: &str, variables: Value) -> Value {
+        self.post(document, variables, None).await
+    }
+
+    /// The data of an answer to the admin, which must be without errors.
+    pub(crate) async fn data(&self, document: &str, variables: Value) -> Value {
+        faultless(self.answer(document, variables).await)
+    }
+
+    /// The data of an answer to the public, which must be without errors.
+    pub(crate) async fn public_data(&self, document: &str, variables: Value) -> Value {
+        faultless(self.public_answer(document, variables).await)
+    }
+
+    async fn post(&self, document: &str, variables: Value, token: Option<&str>) -> Value {
+        let mut request = self
+            .http
+            .post(format!("http://{}/graphql", self.address))
+            .json(&json!({ "query": document, "variables": variables }));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        request
+            .send()
+            .await
+            .expect("the server answers")
+            .json()
+            .await
+            .expect("the answer is JSON")
+    }
+
+    /// Opens a WebSocket that has been let in, as the admin or as the public.
+    pub(crate) async fn socket(&self, token: Option<&str>) -> Socket {
+        let mut request = format!("ws://{}/graphql/ws", self.address)
+            .into_client_request()
+            .expect("a request");
+        let protocol = "graphql-transport-ws".parse().expect("a header value");
+        request.headers_mut().insert("sec-websocket-protocol", protocol);
+        let (stream, _) = tokio_tungstenite::connect_async(request)
+            .await
+            .expect("the socket opens");
+        let mut socket = Socket { stream };
+        let payload = token.map_or(json!({}), |token| json!({ "authorization": format!("Bearer {token}") }));
+        socket
+            .send(json!({ "type": "connection_init", "payload": payload }))
+            .await;
+        assert_eq!(socket.next().await["type"], "connection_ack");
+        socket
+    }
+
+    /// Follows a subscription on a socket of its own.
+    pub(crate) async fn subscribe(&self, document: &str, variables: Value, token: Option<&str>) -> Subscription {
+        let mut socket = self.socket(token).await;
+        socket.subscribe("1", document, variables).await;
+        Subscription { socket }
+    }
+}
+
+fn faultless(answer: Value) -> Value {
+    assert!(answer.get("errors").is_none(), "{answer:#}");
+    answer["data"].clone()
+}
+
+/// A WebSocket that speaks `graphql-transport-ws`.
+pub(crate) struct Socket {
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+impl Socket {
+    pub(crate) async fn send(&mut self, message: Value) {
+        self.stream
+            .send(Message::text(message.to_string()))
+            .await
+            .expect("the socket takes the message");
+    }
+
+    pub(crate) async fn subscribe(&mut self, id: &str, document: &str, variables: Value) {
+        let payload = json!({ "query": document, "variables": variables });
+        self.send(json!({ "id": id, "type": "subscribe", "payload": payload }))
+            .await;
+    }
+
+    /// The next message of the protocol; the server's pings are answered on the way.
+    pub(crate) async fn next(&mut self) -> Value {
+        self.next_or_close()
+            .await
+            .unwrap_or_else(|close| panic!("the socket closed: {close:?}"))
+    }
+
+    /// The next message, or the code and reason the socket closes with.
+    pub(crate) async fn next_or_close(&mut self) -> Result<Value, (u16, String)> {
+        loop {
+            let message = tokio::time::timeout(PATIENCE, self.stream.next())
+                .await
+                .expect("a message comes in time");
+            match message {
+                Some(Ok(Message::Text(text))) => {
+                    let message: Value = serde_json::from_str(&text).expect("a message is JSON");
+                    if message["type"] == "ping" {
+                        self.send(json!({ "type": "pong" })).await;
+                        continue;
+                    }
+                    return Ok(message);
+                }
+                Some(Ok(Message::Close(Some(frame)))) => {
+                    return Err((frame.code.into(), frame.reason.as_str().to_owned()));
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                other => return Err((0, format!("{other:?}"))),
+            }
+        }
+    }
+}
+
+/// One subscription on a socket of its own.
+pub(crate) struct Subscription {
+    pub(crate) socket: Socket,
+}
+
+impl Subscription {
+    /// The data of the next item, which must be without errors.
+    pub(crate) async fn next(&mut self) -> Value {
+        let message = self.socket.next().await;
+        assert_eq!(message["type"], "next", "{message:#}");
+        faultless(message["payload"].clone())
+    }
+}
