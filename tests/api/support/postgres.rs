@@ -72,7 +72,7 @@ fn hold(binaries: &Path, folder: &Path, owner: Option<(u32, u32)>) -> Result<Chi
         echo started
         read -r _
         "$1/pg_ctl" -D "$2/data" -m immediate stop >/dev/null
-        rm -rf "$2/data" "$2/log"
+        cd / && rm -rf "$2"
     "#;
     let mut holder = command(Path::new("sh"), owner)
         .args([
