@@ -10,7 +10,8 @@ use super::{RequestError, RequestId};
 /// The access module, as the edge sees it.
 ///
 /// HTTP calls both functions for each request. A WebSocket authenticates once, when it is initialised, and admits every
-/// operation: a token that was revoked since must be noticed by [`Authenticate::admit`].
+/// operation: a token that was revoked since must be noticed by [`Authenticate::admit`]. Both must give up by themselves
+/// when the database does not answer: a socket does nothing else while it is authenticated.
 pub trait Authenticate: Clone + Send + Sync + 'static {
     /// What is known of a sender once its token was looked at.
     type Sender: Send + Sync + 'static;

@@ -29,9 +29,8 @@ pub(super) async fn graphql<E: Executor, A: Authenticate>(
     Extension(request_id): Extension<RequestId>,
     request: Request,
 ) -> Response {
-    let media = match Media::negotiate(request.headers()) {
-        Some(media) => media,
-        None => return refuse(Media::Assumed, accept::not_acceptable()),
+    let Some(media) = Media::negotiate(request.headers()) else {
+        return refuse(Media::Assumed, accept::not_acceptable());
     };
     match AssertUnwindSafe(answer(&edge, &request_id, request))
         .catch_unwind()

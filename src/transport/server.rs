@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 /// What the kernel holds of what a client has not taken yet: 64 KiB, or a stalled client would cost megabytes.
 const SEND_BUFFER: usize = 64 << 10;
 
-/// The WebSockets of a server, which outlive the HTTP requests they began as.
+/// The sockets of a server: each WebSocket of it, which outlives the HTTP request it began as.
 #[derive(Clone, Debug)]
 pub struct Connections {
     shutdown: CancellationToken,
@@ -107,8 +107,8 @@ impl Listener for Tuned {
 
 /// How much a peer has taken of what was sent to it.
 ///
-/// The one way to tell a slow peer from one that is stuck: a message is sent as a whole or not, as far as WebSockets
-/// tell.
+/// The one way to tell a slow peer from one that is stuck: a message is sent as a whole or not, as far as a WebSocket
+/// tells.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress(Arc<AtomicU64>);
 

@@ -1,6 +1,7 @@
 //! The edge over real sockets, in front of a small schema of its own.
 
 mod http;
+mod liveness;
 mod routes;
 mod server;
 mod shutdown;

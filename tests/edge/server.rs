@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use allclear::transport::{Config, Connections, router, serve};
+use allclear::transport::{Config, Connections, WebSocketConfig, router, serve};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -50,6 +50,13 @@ impl Answer {
 impl Server {
     pub(crate) async fn start() -> Server {
         Server::with(Config::default()).await
+    }
+
+    /// Starts a server that holds its sockets in another way.
+    pub(crate) async fn changed(change: impl FnOnce(&mut WebSocketConfig)) -> Server {
+        let mut config = Config::default();
+        change(&mut config.websocket);
+        Server::with(config).await
     }
 
     pub(crate) async fn with(config: Config) -> Server {

@@ -10,7 +10,7 @@ use crate::socket::Socket;
 
 #[tokio::test]
 async fn sockets_are_told_that_the_server_goes_away() {
-    let server = Server::start().await;
+    let server = Server::with(long_closing()).await;
     let mut socket = Socket::initialised(&server).await;
     socket.subscribe("a", "subscription { never }").await;
     server.state.begun.acquire().await.expect("it began").forget();

@@ -2,7 +2,7 @@
 
 use async_graphql::Request;
 use axum::body::{Body, HttpBody};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value as Json};
 use tokio::time::timeout;
 
@@ -82,10 +82,7 @@ fn is_json(headers: &HeaderMap) -> Result<(), RequestError> {
     if !json || !utf8 {
         return unsupported("The body must be `application/json`, in UTF-8.");
     }
-    match headers
-        .get(header::CONTENT_ENCODING)
-        .map(|encoding| encoding.as_bytes())
-    {
+    match headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes) {
         None | Some(b"identity") => Ok(()),
         Some(_) => unsupported("The body must not be compressed."),
     }

@@ -13,7 +13,7 @@ pub struct Limits {
     /// Length of the document in bytes: 64 KiB.
     pub bytes: usize,
     /// Words and signs of the document, a string being one: 1,000. The parser takes 1.8 µs for each, and no document
-    /// that is refused may take us 2 ms (BAD_INPUTS.md, 36).
+    /// that is refused may take us 2 ms.
     pub tokens: usize,
     /// How deep `{}`, `[]` and `()` may stand in one another as written: 32. Bounds the parser's recursion.
     pub nesting: usize,

@@ -155,7 +155,7 @@ impl<'a> Iterator for Fields<'a> {
 
 #[cfg(test)]
 mod tests {
-    use async_graphql::Request;
+    use async_graphql::{Name, Request};
 
     use super::super::{Limits, check};
 
@@ -209,7 +209,7 @@ mod tests {
         let mut request = check(request, &Limits::default()).expect("a fine document").request;
 
         let parsed = request.parsed_query().expect("it is parsed");
-        let mut fragments: Vec<&str> = parsed.fragments.keys().map(|name| name.as_str()).collect();
+        let mut fragments: Vec<&str> = parsed.fragments.keys().map(Name::as_str).collect();
         fragments.sort_unstable();
         assert_eq!(fragments, ["g", "unused"]);
         let (_, operation) = parsed

@@ -172,16 +172,16 @@ mod tests {
 
     use super::*;
 
-    fn measured(document: &str, variables: Variables, limits: &Limits) -> Result<u64, String> {
+    fn measured(document: &str, variables: &Variables, limits: &Limits) -> Result<u64, String> {
         let document = parse_query(document).expect("a document");
         let (_, operation) = document.operations.iter().next().expect("an operation");
-        walk(&document, operation, &variables, limits).map_err(|error| error.message)
+        walk(&document, operation, variables, limits).map_err(|error| error.message)
     }
 
     fn cost(document: &str) -> u64 {
         measured(
             document,
-            Variables::default(),
+            &Variables::default(),
             &Limits {
                 cost: u64::MAX,
                 ..Limits::default()
@@ -220,7 +220,7 @@ mod tests {
             componentChanges { component { id name } from to } } pageInfo { hasNextPage endCursor } }";
         let document = format!("{{ page(slug: \"a\") {{ incidents(first: 50) {{ nodes {{ {incident} }} }} }} }}");
 
-        let cost = measured(&document, Variables::default(), &Limits::default()).expect("within the limits");
+        let cost = measured(&document, &Variables::default(), &Limits::default()).expect("within the limits");
 
         assert!((10_000..25_000).contains(&cost), "{cost}");
     }
@@ -229,7 +229,7 @@ mod tests {
     fn pages_within_pages_within_pages_are_past_the_cost() {
         let document = "{ a(first: 100) { b(first: 100) { c(first: 100) { d } } } }";
 
-        let refusal = measured(document, Variables::default(), &Limits::default());
+        let refusal = measured(document, &Variables::default(), &Limits::default());
 
         assert_eq!(
             refusal,
@@ -275,7 +275,7 @@ mod tests {
             ..Limits::default()
         };
 
-        assert_eq!(measured(&document, Variables::default(), &all), Ok(u64::MAX));
+        assert_eq!(measured(&document, &Variables::default(), &all), Ok(u64::MAX));
     }
 
     #[test]
@@ -285,7 +285,7 @@ mod tests {
             fragment u on __Type { possibleTypes { ...v } } fragment v on __Type { fields { name } }";
 
         for document in [round, through_fragments] {
-            let refusal = measured(document, Variables::default(), &Limits::default());
+            let refusal = measured(document, &Variables::default(), &Limits::default());
             assert_eq!(
                 refusal,
                 Err("This document is too complex: its introspection may be at most 2.".to_owned())
@@ -311,7 +311,7 @@ mod tests {
              fragment TypeRef on __Type {{ {of_type} }}"
         );
 
-        let cost = measured(&document, Variables::default(), &Limits::default()).expect("within the limits");
+        let cost = measured(&document, &Variables::default(), &Limits::default()).expect("within the limits");
 
         assert!(cost < 30_000, "{cost}");
     }
@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn variables_say_how_long_a_page_is() {
         let document = "query($n: Int = 7) { a(first: $n) { b } }";
-        let with = |variables| measured(document, Variables::from_value(variables), &Limits::default());
+        let with = |variables| measured(document, &Variables::from_value(variables), &Limits::default());
 
         assert_eq!(with(value!({"n": 20})), Ok(21));
         assert_eq!(with(value!({})), Ok(8));

@@ -64,17 +64,12 @@ impl Operations {
 
     /// The next event of any of them; none when nothing runs.
     pub(super) async fn next(&mut self) -> Option<(Key, Event)> {
-        loop {
-            let (key, event) = self.running.next().await?;
-            // One that was stopped may have had an event at hand.
-            if !self.handles.contains_key(&key) {
-                continue;
-            }
-            if !matches!(event, Event::Next(_)) {
-                self.handles.remove(&key);
-            }
-            return Some((key, event));
+        // One that was stopped has nothing more to say: its stream looks at that first.
+        let (key, event) = self.running.next().await?;
+        if !matches!(event, Event::Next(_)) {
+            self.handles.remove(&key);
         }
+        Some((key, event))
     }
 }
 
@@ -115,7 +110,8 @@ fn events(ty: OperationType, answers: BoxStream<'static, Answer>, request_id: Re
         let (mut answers, first) = state?;
         Some(match answers.next().await {
             None => (Event::Complete, None),
-            // A subscription that cannot start has no path to nowhere: it is refused, as a document is.
+            // A subscription that cannot start is refused as a document is: there is no stream that the error could
+            // be an item of.
             Some(answer) if answer.refused || (ty == OperationType::Subscription && first && answer.is_failure()) => {
                 (Event::Error(answer.errors_to_json()), None)
             }

@@ -1,0 +1,86 @@
+//! Sockets that say nothing, and sockets that take nothing.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use serde_json::json;
+use tokio::io::AsyncReadExt;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::server::Server;
+use crate::socket::Socket;
+
+/// Short enough not to wait for, long enough for a message to come and go.
+const SOON: Duration = Duration::from_millis(50);
+
+#[tokio::test]
+async fn a_socket_that_is_not_initialised_in_time_is_closed() {
+    let server = Server::changed(|config| config.init_timeout = SOON).await;
+
+    let mut socket = Socket::speaking(&server).await;
+
+    assert_eq!(
+        socket.closed().await,
+        (4408, "Connection initialisation timeout".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn a_peer_that_answers_pings_stays_and_one_that_does_not_is_closed() {
+    let server = Server::changed(|config| config.ping_every = SOON).await;
+
+    // This client answers pings as long as it reads.
+    let mut socket = Socket::initialised(&server).await;
+    for _ in 0..5 {
+        assert!(matches!(socket.inner.next().await, Some(Ok(Message::Ping(_)))));
+    }
+
+    // This one reads nothing until its stream has ended on the other side.
+    socket.subscribe("a", "subscription { never }").await;
+    server.state.ended.acquire().await.expect("it ended").forget();
+    assert_eq!(socket.closed().await.0, 1013);
+}
+
+#[tokio::test]
+async fn a_peer_that_takes_nothing_is_closed() {
+    let server = Server::changed(|config| {
+        config.send_timeout = SOON;
+        config.closing_time = SOON;
+    })
+    .await;
+    let mut socket = Socket::initialised(&server).await;
+    socket.subscribe("n", "subscription { never }").await;
+    server.state.begun.acquire().await.expect("it began").forget();
+
+    socket.subscribe("a", "subscription { flood }").await;
+
+    // The socket's other subscription ends with it, although nothing was read.
+    server.state.ended.acquire().await.expect("it ended").forget();
+}
+
+#[tokio::test]
+async fn a_peer_that_takes_a_little_now_and_then_stays() {
+    const BIG: usize = 4_000_000;
+    let server = Server::changed(|config| {
+        config.send_timeout = SOON * 3;
+        config.closing_time = SOON;
+    })
+    .await;
+    let mut socket = Socket::with_small_buffer(&server).await;
+    socket.send(json!({"type": "connection_init"})).await;
+    assert_eq!(socket.receive().await["type"], "connection_ack");
+
+    socket.subscribe("a", &format!("{{ big(bytes: {BIG}) }}")).await;
+
+    // One message, over several times the time in which a peer must take something.
+    let mut pace = tokio::time::interval(SOON / 10);
+    let (begin, mut taken) = (tokio::time::Instant::now(), 0);
+    let mut some = vec![0; 32 << 10];
+    while taken < BIG {
+        pace.tick().await;
+        let bytes = socket.raw().read(&mut some).await.expect("it is not cut off");
+        assert!(bytes > 0, "it ends after {taken} bytes");
+        taken += bytes;
+    }
+    assert!(begin.elapsed() > SOON * 9);
+}
