@@ -33,10 +33,10 @@ impl<T> Default for Records<T> {
 }
 
 impl<T> Records<T> {
-    fn add(&mut self, id: &str, record: T, is_newer: impl Fn(&T, &T) -> bool) {
-        match self.places.get(id) {
+    fn add(&mut self, id: String, record: T, is_newer: impl Fn(&T, &T) -> bool) {
+        match self.places.get(&id) {
             None => {
-                self.places.insert(id.to_owned(), self.all.len());
+                self.places.insert(id, self.all.len());
                 self.all.push(record);
             }
             Some(place) if is_newer(&record, &self.all[*place]) => self.all[*place] = record,
@@ -52,7 +52,7 @@ impl Reading {
         self.page = std::mem::take(&mut self.page).or(page);
         for (index, value) in self.list(file, value, "components", Kind::Component) {
             match Part::read(value, file) {
-                Ok(part) => self.parts.add(&part.id().to_owned(), part, |_, _| false),
+                Ok(part) => self.parts.add(part.id().to_owned(), part, |_, _| false),
                 Err(reason) => {
                     let is_group = value["group"] == Value::Bool(true);
                     let kind = if is_group { Kind::Group } else { Kind::Component };
@@ -63,9 +63,8 @@ impl Reading {
         for (index, value) in self.list(file, value, "incidents", Kind::Incident) {
             match Incident::read(value, file) {
                 Ok(incident) => {
-                    let id = incident.id.clone();
                     let is_newer = |new: &Incident, old: &Incident| new.updated_at > old.updated_at;
-                    self.incidents.add(&id, incident, is_newer);
+                    self.incidents.add(incident.id.clone(), incident, is_newer);
                 }
                 Err(reason) => self.refuse(file, Kind::Incident, index, value, reason),
             }
@@ -73,9 +72,8 @@ impl Reading {
         for (index, value) in self.list(file, value, "scheduled_maintenances", Kind::Maintenance) {
             match Maintenance::read(value, file) {
                 Ok(maintenance) => {
-                    let id = maintenance.id.clone();
                     let is_newer = |new: &Maintenance, old: &Maintenance| new.updated_at > old.updated_at;
-                    self.maintenances.add(&id, maintenance, is_newer);
+                    self.maintenances.add(maintenance.id.clone(), maintenance, is_newer);
                 }
                 Err(reason) => self.refuse(file, Kind::Maintenance, index, value, reason),
             }
@@ -89,7 +87,7 @@ impl Reading {
             let owners = value[owners].as_array().into_iter().flatten();
             for value in owners.filter_map(|owner| owner["components"].as_array()).flatten() {
                 if let Ok(part) = Part::read(value, file) {
-                    self.parts.add(&part.id().to_owned(), part, |_, _| false);
+                    self.parts.add(part.id().to_owned(), part, |_, _| false);
                 }
             }
         }
@@ -140,12 +138,12 @@ impl Reading {
         capture
             .maintenances
             .sort_by(|one, other| (one.announced_at, &one.id).cmp(&(other.announced_at, &other.id)));
-        // One file's bad copy of a record is no loss where another has a good one.
-        let taken = capture.ids();
+        // One file's bad copy of a record is no loss where another has a good one, and two bad copies are one loss.
+        let mut settled = capture.ids();
         capture.unreadable = self.problems;
         capture
             .unreadable
-            .retain(|problem| !taken.contains(&(problem.kind, problem.id.clone())));
+            .retain(|problem| settled.insert((problem.kind, problem.id.clone())));
         capture
     }
 }
