@@ -2,6 +2,7 @@
 
 pub mod component;
 pub mod component_group;
+pub mod import;
 pub mod incident;
 pub mod maintenance;
 pub mod page;
