@@ -3,6 +3,7 @@
 pub mod component;
 pub mod component_group;
 pub mod demo;
+pub mod import;
 pub mod incident;
 pub mod maintenance;
 pub mod page;

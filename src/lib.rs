@@ -4,6 +4,7 @@
 
 pub mod domain;
 pub mod markdown;
+pub mod statuspage;
 pub mod error;
 pub mod clock;
 pub mod entity;

@@ -1,10 +1,18 @@
 //! `allclear import`: reads what another system knows into a page.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use indicatif::ProgressBar;
 
-use super::Database;
+use super::{Database, say};
+use crate::access::{Access, Caller};
+use crate::app::{App, Settings};
+use crate::clock::Clock;
+use crate::commands;
+use crate::statuspage::Capture;
 
 #[derive(Args, Debug)]
 pub(super) struct Import {
@@ -30,7 +38,22 @@ enum From {
 impl Import {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let From::Statuspage { folder, page, database } = self.from;
-        drop((folder, page, database));
-        anyhow::bail!("not yet")
+        let capture = Capture::read(&folder).with_context(|| format!("cannot import {}", folder.display()))?;
+        let store = Arc::new(database.open().await?);
+        let app = App::new(Arc::clone(&store), Access::closed(), Clock::System, Settings::default());
+        let context = commands::Context {
+            app,
+            author: Caller::server("import").author()?,
+        };
+
+        let bar = ProgressBar::new(capture.len() as u64);
+        let report = commands::import::statuspage(&context, &capture, &page, |progress| {
+            bar.set_position(progress.done as u64);
+        })
+        .await;
+        bar.finish_and_clear();
+        store.close().await;
+        let report = report.context("the import broke off; what it had taken stays, and running it again goes on")?;
+        say(report.to_string().trim_end())
     }
 }

@@ -10,6 +10,7 @@ use super::{Call, Context, component_group, page, valid};
 use crate::domain::component::{Component, ComponentGroup, ComponentStatus};
 use crate::domain::event::{Event, EventKind, StatusMove, Subject};
 use crate::domain::refusal::{Refusal, Thing};
+use crate::domain::time::Timestamp;
 use crate::entity::{component, component_change};
 use crate::error::Result;
 use crate::store::Write;
@@ -98,7 +99,7 @@ async fn create_in(write: &mut Write, input: Create) -> Result<Component> {
     };
     insert(write, &component).await?;
     if component.status != ComponentStatus::Operational {
-        insert_change(write, &component, ComponentStatus::Operational).await?;
+        insert_change(write, &component, ComponentStatus::Operational, write.now()).await?;
     }
     write.record(
         component.page,
@@ -200,7 +201,7 @@ async fn set_status_in(write: &mut Write, input: SetStatus) -> Result<Component>
     component.version += 1;
     component.updated_at = write.now();
     update(write, &component, None).await?;
-    insert_change(write, &component, from).await?;
+    insert_change(write, &component, from, write.now()).await?;
     let mut event = Event::of(EventKind::ComponentStatusChanged, Subject::Component(component.clone()));
     event.status_move = Some(StatusMove {
         from,
@@ -255,7 +256,7 @@ pub(super) async fn insert(write: &Write, component: &Component) -> Result<()> {
     Ok(())
 }
 
-async fn update(write: &Write, component: &Component, archived: Option<crate::domain::time::Timestamp>) -> Result<()> {
+async fn update(write: &Write, component: &Component, archived: Option<Timestamp>) -> Result<()> {
     let row = component::Model::from_domain(component, archived)
         .into_active_model()
         .reset_all();
@@ -271,7 +272,13 @@ async fn store(write: &mut Write, component: &mut Component, kind: EventKind) ->
     Ok(())
 }
 
-async fn insert_change(write: &Write, component: &Component, from: ComponentStatus) -> Result<()> {
+/// Keeps that a component went to the status it has, with no update to say so.
+pub(super) async fn insert_change(
+    write: &Write,
+    component: &Component,
+    from: ComponentStatus,
+    at: Timestamp,
+) -> Result<()> {
     let row = component_change::Model {
         id: Uuid::now_v7(),
         component_id: component.id,
@@ -279,7 +286,7 @@ async fn insert_change(write: &Write, component: &Component, from: ComponentStat
         position: 0,
         from_status: from.as_str().to_owned(),
         to_status: component.status.as_str().to_owned(),
-        at: write.now().millis(),
+        at: at.millis(),
     };
     component_change::Entity::insert(row.into_active_model().reset_all())
         .exec_without_returning(write.db())

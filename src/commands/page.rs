@@ -161,7 +161,7 @@ async fn archive_in(write: &mut Write, input: Archive) -> Result<Page> {
 }
 
 /// A page that is there, locked until the transaction ends.
-async fn locked(write: &Write, id: Uuid) -> Result<Page> {
+pub(super) async fn locked(write: &Write, id: Uuid) -> Result<Page> {
     let found = page::Entity::find_by_id(id)
         .filter(page::Column::ArchivedAt.is_null())
         .lock_exclusive()

@@ -111,7 +111,11 @@ pub struct Amendment {
     pub components: Option<Vec<Uuid>>,
 }
 
-fn check_window(from: Timestamp, until: Timestamp) -> Result<(), Refused> {
+/// Checks that a window ends after it starts.
+///
+/// # Errors
+/// `INVALID_WINDOW`.
+pub fn check_window(from: Timestamp, until: Timestamp) -> Result<(), Refused> {
     if from < until {
         Ok(())
     } else {

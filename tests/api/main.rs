@@ -4,3 +4,4 @@ mod support;
 
 mod clients;
 mod demo;
+mod import;

@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod database;
+pub(crate) mod import;
 mod postgres;
 pub(crate) mod require;
 pub(crate) mod words;
