@@ -1,7 +1,10 @@
 //! Changing components.
 
 use futures_util::FutureExt;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    Select,
+};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -12,7 +15,7 @@ use crate::domain::event::{Event, EventKind, StatusMove, Subject};
 use crate::domain::refusal::{Refusal, Thing};
 use crate::domain::time::Timestamp;
 use crate::entity::{component, component_change};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::Write;
 
 /// A component to be made.
@@ -147,12 +150,16 @@ pub async fn move_to(context: &Context, call: Call, input: Move) -> Result<Compo
 }
 
 async fn move_in(write: &mut Write, input: Move) -> Result<Component> {
-    let mut component = locked(write, input.component).await?;
+    let known = present(write, input.component).await?;
+    let group = input.group.unwrap_or(known.group);
+    check_group(write, known.page, group).await?;
+    let mut stand = siblings_and(write, known.page, group, Some(known.id)).await?;
+    let Some(place) = stand.iter().position(|one| one.id == known.id) else {
+        return Err(not_found());
+    };
+    let mut component = stand.remove(place);
     valid::version(input.expected_version, component.version)?;
-    let group = input.group.unwrap_or(component.group);
-    check_group(write, component.page, group).await?;
-    let mut others = siblings(write, component.page, group).await?;
-    others.retain(|other| other.id != component.id);
+    let others = stand;
     let stands = others
         .iter()
         .take_while(|other| other.position < component.position)
@@ -162,12 +169,13 @@ async fn move_in(write: &mut Write, input: Move) -> Result<Component> {
         None if group == component.group => stands,
         None => others.len(),
     };
-    let before = component.clone();
+    let is_other_group = component.group != group;
     component.group = group;
-    others.insert(index, component.clone());
-    for (position, mut sibling) in (1i32..).zip(others) {
+    let mut ordered = others;
+    ordered.insert(index, component.clone());
+    for (position, mut sibling) in (1i32..).zip(ordered) {
         let is_moved = sibling.id == component.id;
-        if sibling.position == position && !(is_moved && before.group != group) {
+        if sibling.position == position && !(is_moved && is_other_group) {
             continue;
         }
         sibling.position = position;
@@ -294,15 +302,24 @@ pub(super) async fn insert_change(
     Ok(())
 }
 
-/// The components that stand together, in their order, locked in the order of their ids.
+/// The components that stand together, in their order.
 async fn siblings(write: &Write, page: Uuid, group: Option<Uuid>) -> Result<Vec<Component>> {
+    siblings_and(write, page, group, None).await
+}
+
+/// The components that stand together, and one that may join them: all locked at once, in the order of their ids, for
+/// whoever locks several does it in that order.
+async fn siblings_and(write: &Write, page: Uuid, group: Option<Uuid>, joining: Option<Uuid>) -> Result<Vec<Component>> {
     let in_group = match group {
         Some(group) => component::Column::GroupId.eq(group),
         None => component::Column::GroupId.is_null(),
     };
+    let wanted = Condition::any()
+        .add(in_group)
+        .add_option(joining.map(|id| component::Column::Id.eq(id)));
     let rows = component::Entity::find()
         .filter(component::Column::PageId.eq(page))
-        .filter(in_group)
+        .filter(wanted)
         .filter(component::Column::ArchivedAt.is_null())
         .order_by_asc(component::Column::Id)
         .lock_exclusive()
@@ -328,16 +345,28 @@ async fn check_group(write: &Write, page: Uuid, group: Option<Uuid>) -> Result<(
     }
 }
 
+/// A component that is there, locked until the transaction ends.
 async fn locked(write: &Write, id: Uuid) -> Result<Component> {
-    let not_found = || Refusal::NotFound(Thing::Component).at(["component"]);
-    let found = component::Entity::find_by_id(id)
+    find(write, component::Entity::find_by_id(id).lock_exclusive()).await
+}
+
+/// A component that is there, not locked: for those who lock more than one.
+async fn present(write: &Write, id: Uuid) -> Result<Component> {
+    find(write, component::Entity::find_by_id(id)).await
+}
+
+async fn find(write: &Write, by_id: Select<component::Entity>) -> Result<Component> {
+    let found = by_id
         .filter(component::Column::ArchivedAt.is_null())
-        .lock_exclusive()
         .one(write.db())
         .await?;
     let Some(row) = found else {
-        return Err(not_found().into());
+        return Err(not_found());
     };
     page::require(write, row.page_id, Thing::Component, "component").await?;
     row.into_domain()
+}
+
+fn not_found() -> Error {
+    Refusal::NotFound(Thing::Component).at(["component"]).into()
 }
