@@ -211,6 +211,7 @@ impl Incident {
             .into());
         }
         timeline::check_display_at(post.display_at, self.started_at, now)?;
+        timeline::check_room(&self.updates)?;
         self.monitoring_at = None;
         self.resolved_at = None;
         self.add(post, now)
@@ -231,10 +232,13 @@ impl Incident {
         if let Some(at) = edit.display_at {
             timeline::check_display_at(at, self.started_at, now)?;
             let shown = Some(update.display_at);
-            match update.status {
-                IncidentStatus::Monitoring if self.monitoring_at == shown => self.monitoring_at = Some(at),
-                IncidentStatus::Resolved if self.resolved_at == shown => self.resolved_at = Some(at),
-                _ => {}
+            let (monitoring, resolved) = self.milestones();
+            // A time that was entered beside the timeline stays: a backfill may give one of its own.
+            if monitoring == Some(id) && self.monitoring_at == shown {
+                self.monitoring_at = Some(at);
+            }
+            if resolved == Some(id) && self.resolved_at == shown {
+                self.resolved_at = Some(at);
             }
         }
         let changed = timeline::edit(&mut self.updates, id, edit, now);
@@ -309,6 +313,26 @@ impl Incident {
             }
         }
         self
+    }
+
+    /// The updates that set `monitoring_at` and `resolved_at`: in the order of posting, the first that entered
+    /// monitoring since the incident was last reopened, and the one that resolved it. The time shown does not tell them,
+    /// as others may show the same.
+    fn milestones(&self) -> (Option<Uuid>, Option<Uuid>) {
+        let mut posted: Vec<&IncidentUpdate> = self.updates.iter().collect();
+        posted.sort_by_key(|update| update.number);
+        let (mut monitoring, mut resolved) = (None, None);
+        for update in posted {
+            if update.status.is_open() && resolved.is_some() {
+                (monitoring, resolved) = (None, None);
+            }
+            match update.status {
+                IncidentStatus::Monitoring => monitoring = monitoring.or(Some(update.id)),
+                IncidentStatus::Resolved => resolved = Some(update.id),
+                IncidentStatus::Investigating | IncidentStatus::Identified | IncidentStatus::Postmortem => {}
+            }
+        }
+        (monitoring, resolved)
     }
 
     fn add(&mut self, post: Post<IncidentStatus>, now: Timestamp) -> Result<(), Refused> {

@@ -31,12 +31,21 @@ impl Incident {
     /// Publishes the draft as the last entry of the timeline, or revises the one that is published.
     ///
     /// # Errors
-    /// `POSTMORTEM_NOT_FOUND` without a draft, `ILLEGAL_TRANSITION`, `UPDATE_BEFORE_START`, `TIME_IN_FUTURE`.
+    /// `POSTMORTEM_NOT_FOUND` without a draft, `ILLEGAL_TRANSITION`, `UPDATE_BEFORE_START`, `TIME_IN_FUTURE`,
+    /// `TOO_MANY_UPDATES`.
     pub fn publish_postmortem(&mut self, id: Uuid, at: Timestamp, now: Timestamp) -> Result<(), Refused> {
         self.status
             .transition(IncidentStatus::Postmortem)
             .map_err(Refusal::from)?;
         timeline::check_display_at(at, self.started_at, now)?;
+        let entry = self
+            .updates
+            .iter()
+            .find(|update| update.status == IncidentStatus::Postmortem)
+            .map(|one| one.id);
+        if entry.is_none() {
+            timeline::check_room(&self.updates)?;
+        }
         let Some(postmortem) = &mut self.postmortem else {
             return Err(Refusal::NotFound(Thing::Postmortem).into());
         };
@@ -46,11 +55,6 @@ impl Incident {
         postmortem.published = Some(body.clone());
         postmortem.published_at.get_or_insert(at);
         postmortem.updated_at = now;
-        let entry = self
-            .updates
-            .iter()
-            .find(|update| update.status == IncidentStatus::Postmortem)
-            .map(|one| one.id);
         if let Some(entry) = entry {
             timeline::edit(
                 &mut self.updates,
