@@ -182,3 +182,6 @@ impl<R: Into<Refusal>> From<R> for Refused {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
