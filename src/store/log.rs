@@ -31,6 +31,21 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// An entry that no database holds.
+    #[cfg(test)]
+    pub(crate) fn sample(staff_number: u64, public_number: Option<u64>) -> Entry {
+        let payload = crate::domain::sample::payload(crate::domain::event::Subject::Page);
+        Entry {
+            page: payload.page.id,
+            staff_number,
+            public_number,
+            kind: EventKind::PageAmended,
+            at: payload.page.updated_at,
+            payload: Arc::new(payload),
+            public_payload: OnceLock::new(),
+        }
+    }
+
     /// What it carries, as an audience sees it.
     pub fn seen_by(&self, audience: Audience) -> &Arc<Payload> {
         match audience {
