@@ -32,7 +32,7 @@ fn stood(updates: &[Update<()>], component: Uuid) -> Option<ComponentStatus> {
     changes
         .filter(|change| change.component == component)
         .map(|change| change.to)
-        .last()
+        .next_back()
 }
 
 #[test]
@@ -147,9 +147,9 @@ proptest! {
         let named = [31, 32, 33, 34].map(id).into_iter().filter(|one| stood(&updates, *one).is_some()).count();
         prop_assert_eq!(found.len(), named);
         for one in found {
-            let statuses = one.intervals.iter().map(|interval| interval.status);
+            let mut statuses = one.intervals.iter().map(|interval| interval.status);
             prop_assert_eq!(statuses.clone().max(), Some(one.worst));
-            prop_assert_eq!(statuses.last(), Some(one.status));
+            prop_assert_eq!(statuses.next_back(), Some(one.status));
             prop_assert_eq!(stood(&updates, one.component), Some(one.status));
             for pair in one.intervals.windows(2) {
                 prop_assert_eq!(pair[0].until, Some(pair[1].from));
