@@ -92,7 +92,7 @@ pub(super) fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn entry(row: event::Model) -> Result<Entry> {
+fn entry(row: &event::Model) -> Result<Entry> {
     let payload: Payload = entity::json(&row.payload)?;
     if payload.v != PAYLOAD_VERSION {
         return Err(Error::Corrupt(format!("an event of version {}", payload.v)));
@@ -121,7 +121,7 @@ pub async fn after(db: &impl ConnectionTrait, stream: StreamId, after: u64, limi
         .limit(limit)
         .all(db)
         .await?;
-    rows.into_iter().map(entry).collect()
+    rows.iter().map(entry).collect()
 }
 
 /// How far a stream goes; `None` for a page that does not exist.
@@ -209,7 +209,7 @@ pub async fn standing_at(
         .filter(event::Column::StaffNumber.in_subquery(of_each))
         .all(db)
         .await?;
-    rows.into_iter().map(entry).collect()
+    rows.iter().map(entry).collect()
 }
 
 impl Store {

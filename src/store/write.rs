@@ -140,11 +140,10 @@ impl Write {
         let stands = self.page_and_condition(page).await?;
         self.audit(page, events.first()).await?;
 
-        let mut staff_number = log.staff_head - count(events.len());
+        let staff_numbers = log.staff_head - count(events.len()) + 1..;
         let mut public_number = log.public_head - count(public_count);
         let mut rows = Vec::with_capacity(events.len());
-        for event in events {
-            staff_number += 1;
+        for (staff_number, event) in staff_numbers.zip(events) {
             let is_public = event.kind.audience() == Audience::Public;
             public_number += i64::from(is_public);
             let (kind, subject) = (event.kind, event.subject.kind());

@@ -84,7 +84,7 @@ fn word_faults(sources: &[Source]) -> Vec<String> {
         }
         for (word, places) in CONFINED {
             let may = |place: &&str| source.module() == Some(place) || source.path == **place;
-            if !places.iter().any(|place| may(&place)) && is_named(&code, word) {
+            if !places.iter().any(may) && is_named(&code, word) {
                 faults.push(format!("{}: only {} may name {word}", source.path, places.join(", ")));
             }
         }

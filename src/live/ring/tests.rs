@@ -64,7 +64,7 @@ fn after(ring: &Ring, audience: Audience, position: u64) -> Result<u64, &'static
 fn ring(entries: impl IntoIterator<Item = bool>) -> Ring {
     let (mut ring, mut log) = (Ring::new(0, 0), Log::new(0, 0));
     for is_public in entries {
-        ring.push(log.append(is_public));
+        ring.push(&log.append(is_public));
     }
     ring
 }
@@ -133,12 +133,12 @@ fn entries_of_the_staff_push_none_of_the_public_out() {
 fn an_entry_that_is_not_the_next_is_passed_over() {
     let mut ring = ring([true, true]);
     for number in [0, 1, 2, 4, 5] {
-        ring.push(Arc::new(Entry::sample(number, Some(number))));
+        ring.push(&Arc::new(Entry::sample(number, Some(number))));
     }
     assert_eq!(ring.tail(), 2);
     assert_eq!(after(&ring, Audience::Public, 2), Err("wait"));
 
-    ring.push(Arc::new(Entry::sample(3, Some(3))));
+    ring.push(&Arc::new(Entry::sample(3, Some(3))));
 
     assert_eq!(ring.tail(), 3);
     assert_eq!(after(&ring, Audience::Public, 2), Ok(3));
@@ -158,9 +158,9 @@ proptest! {
 
         for (is_public, again) in entries {
             let entry = log.append(is_public);
-            ring.push(Arc::clone(&entry));
+            ring.push(&entry);
             if again {
-                ring.push(entry);
+                ring.push(&entry);
             }
         }
 
