@@ -16,3 +16,6 @@ pub mod text;
 pub mod time;
 pub mod timeline;
 pub mod uptime;
+
+#[cfg(test)]
+pub(crate) mod sample;

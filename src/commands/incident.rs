@@ -1,5 +1,6 @@
 //! Changing incidents and their timelines.
 
+mod amend;
 mod backfill;
 
 use std::collections::HashSet;
@@ -15,7 +16,7 @@ use super::{Call, Context, page, valid};
 use crate::domain::component::Component;
 use crate::domain::event::{Event, EventKind, Subject};
 use crate::domain::impact::Impact;
-use crate::domain::incident::{Amendment, Incident, IncidentStatus, Opening};
+use crate::domain::incident::{Incident, IncidentStatus, Opening};
 use crate::domain::refusal::{Refusal, Thing};
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::{Change, Edit, Post};
@@ -24,6 +25,7 @@ use crate::error::{Error, Result};
 use crate::store::Write;
 
 pub use super::affected::ComponentState;
+pub use amend::{Amend, amend};
 pub use backfill::{Backfill, BackfillUpdate, backfill};
 
 /// An incident after a command, with the components it affects and the update that was posted or edited.
@@ -79,18 +81,6 @@ pub struct Reopen {
     pub reason: String,
     pub display_at: Option<Timestamp>,
     pub components: Vec<ComponentState>,
-}
-
-/// New values of an incident; the outer `None` leaves a value as it is, the inner one removes it.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Amend {
-    pub incident: Uuid,
-    pub expected_version: Option<i32>,
-    pub title: Option<String>,
-    pub impact_override: Option<Option<Impact>>,
-    pub started_at: Option<Timestamp>,
-    pub external_ref: Option<Option<String>>,
-    pub metadata: Option<Option<serde_json::Value>>,
 }
 
 /// Opens an incident. Where one with this external reference is open on the page, that one is returned as it is.
@@ -286,39 +276,6 @@ async fn reopen_in(write: &mut Write, input: Reopen) -> Result<Changed> {
         (locked, &changes),
     )
     .await
-}
-
-/// Gives an incident new values.
-///
-/// # Errors
-/// `INCIDENT_NOT_FOUND`, `STALE_VERSION`, `EXTERNAL_REF_TAKEN`, `UPDATE_BEFORE_START`, `TIME_IN_FUTURE`, those of its
-/// texts.
-pub async fn amend(context: &Context, call: Call, input: Amend) -> Result<Changed> {
-    let amended = transact(context, "incidentAmend", call, input, |write, input| {
-        amend_in(write, input).boxed()
-    });
-    amended.await.map_err(ref_taken)
-}
-
-async fn amend_in(write: &mut Write, input: Amend) -> Result<Changed> {
-    let before = locked(write, input.incident).await?;
-    valid::version(input.expected_version, before.version)?;
-    let amendment = Amendment {
-        title: input.title.as_deref().map(valid::title).transpose()?,
-        impact_override: input.impact_override,
-        started_at: input.started_at,
-        external_ref: input
-            .external_ref
-            .map(|new| valid::external_ref(new.as_deref()))
-            .transpose()?,
-        metadata: input.metadata.map(valid::metadata).transpose()?,
-    };
-    let mut after = before.clone();
-    if !after.amend(amendment, write.now())? {
-        return unchanged(write, after, None).await;
-    }
-    incident::save(write.db(), &before, &after).await?;
-    record(write, EventKind::IncidentAmended, after, None, (Locked::default(), &[])).await
 }
 
 /// An incident that is there, on a page that is there, locked until the transaction ends.

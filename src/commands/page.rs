@@ -10,7 +10,7 @@ use super::{Call, Context, valid};
 use crate::domain::event::{Event, EventKind, Subject};
 use crate::domain::page::{Page, Visibility};
 use crate::domain::refusal::{Refusal, Thing};
-use crate::entity::{page, page_log};
+use crate::entity::page;
 use crate::error::{Error, Result};
 use crate::store::Write;
 
@@ -76,17 +76,7 @@ async fn create_in(write: &mut Write, input: Create) -> Result<Page> {
         .exec_without_returning(write.db())
         .await
         .map_err(|error| taken(error.into()))?;
-    let log = page_log::Model {
-        page_id: page.id,
-        public_head: 0,
-        staff_head: 0,
-        public_floor: 0,
-        staff_floor: 0,
-        last_at: write.now().millis(),
-    };
-    page_log::Entity::insert(log.into_active_model().reset_all())
-        .exec_without_returning(write.db())
-        .await?;
+    write.begin_log(page.id).await?;
     write.record(page.id, Event::of(EventKind::PageCreated, Subject::Page));
     Ok(page)
 }

@@ -170,3 +170,6 @@ impl Payload {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,3 +58,6 @@ impl EventFilter {
         self.components.contains(&component.id) || component.group.is_some_and(|group| self.groups.contains(&group))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! Incidents: their lifecycle, decided without a database or a clock.
 
+mod postmortem;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -209,6 +211,7 @@ impl Incident {
             .into());
         }
         timeline::check_display_at(post.display_at, self.started_at, now)?;
+        timeline::check_room(&self.updates)?;
         self.monitoring_at = None;
         self.resolved_at = None;
         self.add(post, now)
@@ -229,10 +232,13 @@ impl Incident {
         if let Some(at) = edit.display_at {
             timeline::check_display_at(at, self.started_at, now)?;
             let shown = Some(update.display_at);
-            match update.status {
-                IncidentStatus::Monitoring if self.monitoring_at == shown => self.monitoring_at = Some(at),
-                IncidentStatus::Resolved if self.resolved_at == shown => self.resolved_at = Some(at),
-                _ => {}
+            let (monitoring, resolved) = self.milestones();
+            // A time that was entered beside the timeline stays: a backfill may give one of its own.
+            if monitoring == Some(id) && self.monitoring_at == shown {
+                self.monitoring_at = Some(at);
+            }
+            if resolved == Some(id) && self.resolved_at == shown {
+                self.resolved_at = Some(at);
             }
         }
         let changed = timeline::edit(&mut self.updates, id, edit, now);
@@ -274,95 +280,6 @@ impl Incident {
         Ok(changed)
     }
 
-    /// Keeps a draft of the postmortem, for the staff alone. It does not raise the incident's version: a reader of the
-    /// public page must not see that there is one.
-    ///
-    /// # Errors
-    /// `ILLEGAL_TRANSITION` while the incident is open.
-    pub fn draft_postmortem(&mut self, body: String, now: Timestamp) -> Result<(), Refused> {
-        self.status
-            .transition(IncidentStatus::Postmortem)
-            .map_err(Refusal::from)?;
-        let postmortem = self.postmortem.get_or_insert(Postmortem {
-            draft: None,
-            published: None,
-            published_at: None,
-            updated_at: now,
-        });
-        postmortem.draft = Some(body);
-        postmortem.updated_at = now;
-        Ok(())
-    }
-
-    /// Publishes the draft as the last entry of the timeline, or revises the one that is published.
-    ///
-    /// # Errors
-    /// `POSTMORTEM_NOT_FOUND` without a draft, `ILLEGAL_TRANSITION`, `UPDATE_BEFORE_START`, `TIME_IN_FUTURE`.
-    pub fn publish_postmortem(&mut self, id: Uuid, at: Timestamp, now: Timestamp) -> Result<(), Refused> {
-        self.status
-            .transition(IncidentStatus::Postmortem)
-            .map_err(Refusal::from)?;
-        timeline::check_display_at(at, self.started_at, now)?;
-        let Some(postmortem) = &mut self.postmortem else {
-            return Err(Refusal::NotFound(Thing::Postmortem).into());
-        };
-        let Some(body) = postmortem.draft.take() else {
-            return Err(Refusal::NotFound(Thing::Postmortem).into());
-        };
-        postmortem.published = Some(body.clone());
-        postmortem.published_at.get_or_insert(at);
-        postmortem.updated_at = now;
-        let entry = self
-            .updates
-            .iter()
-            .find(|update| update.status == IncidentStatus::Postmortem)
-            .map(|one| one.id);
-        if let Some(entry) = entry {
-            timeline::edit(
-                &mut self.updates,
-                entry,
-                Edit {
-                    body: Some(body),
-                    display_at: None,
-                },
-                now,
-            );
-            self.touch(now);
-            return Ok(());
-        }
-        let post = Post {
-            id,
-            status: IncidentStatus::Postmortem,
-            body,
-            display_at: at,
-            changes: Vec::new(),
-            external_ref: None,
-        };
-        self.add(post, now)
-    }
-
-    /// Takes the published postmortem back: its entry leaves the timeline, its text becomes the draft again, and the
-    /// incident is resolved as before.
-    ///
-    /// # Errors
-    /// `POSTMORTEM_NOT_FOUND` where none is published.
-    pub fn withdraw_postmortem(&mut self, now: Timestamp) -> Result<(), Refused> {
-        let Some(postmortem) = &mut self.postmortem else {
-            return Err(Refusal::NotFound(Thing::Postmortem).into());
-        };
-        let Some(body) = postmortem.published.take() else {
-            return Err(Refusal::NotFound(Thing::Postmortem).into());
-        };
-        postmortem.draft.get_or_insert(body);
-        postmortem.published_at = None;
-        postmortem.updated_at = now;
-        self.updates
-            .retain(|update| update.status != IncidentStatus::Postmortem);
-        self.status = IncidentStatus::Resolved;
-        self.touch(now);
-        Ok(())
-    }
-
     /// What the incident made of each component it names.
     pub fn affected(&self) -> Vec<Affected> {
         timeline::affected(&self.updates)
@@ -396,6 +313,26 @@ impl Incident {
             }
         }
         self
+    }
+
+    /// The updates that set `monitoring_at` and `resolved_at`: in the order of posting, the first that entered
+    /// monitoring since the incident was last reopened, and the one that resolved it. The time shown does not tell them,
+    /// as others may show the same.
+    fn milestones(&self) -> (Option<Uuid>, Option<Uuid>) {
+        let mut posted: Vec<&IncidentUpdate> = self.updates.iter().collect();
+        posted.sort_by_key(|update| update.number);
+        let (mut monitoring, mut resolved) = (None, None);
+        for update in posted {
+            if update.status.is_open() && resolved.is_some() {
+                (monitoring, resolved) = (None, None);
+            }
+            match update.status {
+                IncidentStatus::Monitoring => monitoring = monitoring.or(Some(update.id)),
+                IncidentStatus::Resolved => resolved = Some(update.id),
+                IncidentStatus::Investigating | IncidentStatus::Identified | IncidentStatus::Postmortem => {}
+            }
+        }
+        (monitoring, resolved)
     }
 
     fn add(&mut self, post: Post<IncidentStatus>, now: Timestamp) -> Result<(), Refused> {

@@ -188,10 +188,11 @@ impl Maintenance {
             automatic,
             components,
         } = amendment;
+        let from = scheduled_for.unwrap_or(self.scheduled_for);
+        let until = scheduled_until.unwrap_or(self.scheduled_until);
+        check_window(from, until)?;
+        (self.scheduled_for, self.scheduled_until) = (from, until);
         self.title = title.unwrap_or(std::mem::take(&mut self.title));
-        self.scheduled_for = scheduled_for.unwrap_or(self.scheduled_for);
-        self.scheduled_until = scheduled_until.unwrap_or(self.scheduled_until);
-        check_window(self.scheduled_for, self.scheduled_until)?;
         self.automatic = automatic.unwrap_or(self.automatic);
         self.components = components.unwrap_or(std::mem::take(&mut self.components));
         let changed = *self != before;

@@ -112,7 +112,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The stable name of this refusal in the API (BAD_INPUTS.md).
+    /// The stable name of this refusal in the API (`BAD_INPUTS.md`).
     pub const fn code(&self) -> &'static str {
         match self {
             Refusal::IllegalTransition(_) | Refusal::IllegalMaintenanceTransition(_) => "ILLEGAL_TRANSITION",
@@ -182,3 +182,6 @@ impl<R: Into<Refusal>> From<R> for Refused {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

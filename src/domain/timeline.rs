@@ -111,11 +111,18 @@ pub fn check_not_ahead(at: Timestamp, now: Timestamp) -> Result<(), Refusal> {
     }
 }
 
+/// Refuses one entry more than a timeline holds.
+pub fn check_room<S>(updates: &[Update<S>]) -> Result<(), Refused> {
+    if updates.len() < MAX_UPDATES {
+        Ok(())
+    } else {
+        Err(Refusal::TooManyUpdates { max: MAX_UPDATES }.into())
+    }
+}
+
 /// Adds an entry with the next number, and keeps the order. Returns that number.
 pub fn append<S>(updates: &mut Vec<Update<S>>, post: Post<S>, now: Timestamp) -> Result<i32, Refused> {
-    if updates.len() >= MAX_UPDATES {
-        return Err(Refusal::TooManyUpdates { max: MAX_UPDATES }.into());
-    }
+    check_room(updates)?;
     let number = updates.iter().map(|update| update.number).max().unwrap_or(0) + 1;
     let Post {
         id,
@@ -212,3 +219,6 @@ pub fn affected<S>(updates: &[Update<S>]) -> Vec<Affected> {
     }
     all
 }
+
+#[cfg(test)]
+mod tests;

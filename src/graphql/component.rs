@@ -193,7 +193,7 @@ impl ComponentGroup {
 
     /// Its components, in the order they are shown.
     async fn components(&self) -> Result<Vec<Component>> {
-        Ok(self.children().await?)
+        self.children().await
     }
 
     /// The mean of its components' uptime over the last days, 1 to 366 of them, in percent; null where nothing of it was

@@ -1,4 +1,5 @@
 //! Events as subscribers and pollers see them: one type for each kind, each saying what stood at that event.
+//! Long because every kind of event is declared in one list, which is the public contract.
 
 use std::sync::Arc;
 

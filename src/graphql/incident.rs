@@ -1,23 +1,31 @@
 //! Incidents, their timelines and postmortems.
 
+mod affected;
+mod update;
+
 use std::sync::Arc;
 
-use async_graphql::{ID, InputObject, Json, Object, SimpleObject};
+use async_graphql::{ID, InputObject, Json, Object};
 use uuid::Uuid;
 
 use super::component::{self, Component};
 use super::connection::{self, Arguments, Counted, Counting};
-use super::enums::{ComponentStatus, Impact, IncidentStatus, UpdateOrder};
+use super::enums::{Impact, IncidentStatus, UpdateOrder};
 use super::error::{Failure, Result};
 use super::id::{self, Kind};
 use super::page::Page;
 use super::scalar::{DateTime, Duration, Markdown};
 use crate::domain;
 use crate::domain::summary::{self, Facts, Locale};
-use crate::domain::timeline::Revision;
 use crate::error::Error;
 use crate::markdown;
 use crate::queries::{Key, Slice, View};
+
+pub use affected::{AffectedComponent, ComponentChange, StatusInterval};
+pub use update::{IncidentUpdate, UpdateRevision};
+
+pub(super) use affected::changes;
+pub(super) use update::revisions;
 
 /// Something that went wrong, with the timeline of what was said of it.
 #[derive(Clone, Debug)]
@@ -273,152 +281,6 @@ impl Incident {
     }
 }
 
-/// One entry of an incident's timeline.
-#[derive(Clone, Debug)]
-pub struct IncidentUpdate {
-    incident: Incident,
-    index: usize,
-}
-
-impl IncidentUpdate {
-    fn state(&self) -> &domain::incident::IncidentUpdate {
-        &self.incident.state.updates[self.index]
-    }
-}
-
-/// One entry of an incident's timeline.
-#[Object]
-impl IncidentUpdate {
-    /// Its global id.
-    pub(super) async fn id(&self) -> ID {
-        id::encode(Kind::IncidentUpdate, self.state().id)
-    }
-
-    /// The incident it is about.
-    async fn incident(&self) -> Incident {
-        self.incident.clone()
-    }
-
-    /// 1, 2, 3, … in the order of posting.
-    async fn number(&self) -> i32 {
-        self.state().number
-    }
-
-    /// The status it gave the incident.
-    async fn status(&self) -> IncidentStatus {
-        self.state().status.into()
-    }
-
-    /// What it says, as it was written.
-    async fn body(&self) -> Markdown {
-        Markdown(self.state().body.clone())
-    }
-
-    /// What it says, as HTML that is safe to show.
-    async fn body_html(&self) -> String {
-        markdown::to_html(&self.state().body)
-    }
-
-    /// The time shown, which may lie before it was posted.
-    async fn display_at(&self) -> DateTime {
-        self.state().display_at.into()
-    }
-
-    /// When it was posted.
-    async fn created_at(&self) -> DateTime {
-        self.state().created_at.into()
-    }
-
-    /// When its text or time was last replaced; null where it stands as it was posted.
-    async fn edited_at(&self) -> Option<DateTime> {
-        self.state().edited_at.map(Into::into)
-    }
-
-    /// What it said before it was edited, oldest first.
-    async fn revisions(&self) -> Vec<UpdateRevision> {
-        revisions(&self.state().revisions)
-    }
-
-    /// What it made of components.
-    async fn component_changes(&self) -> Result<Vec<ComponentChange>> {
-        let incident = &self.incident;
-        changes(
-            &incident.view,
-            incident.carried.as_deref(),
-            incident.state.page,
-            &self.state().changes,
-        )
-        .await
-    }
-
-    /// What the system it was imported from calls it; null where it was posted here.
-    async fn external_ref(&self) -> Option<&str> {
-        self.state().external_ref.as_deref()
-    }
-}
-
-/// What an update said before it was edited.
-#[derive(SimpleObject, Debug)]
-pub struct UpdateRevision {
-    /// What it said.
-    body: Markdown,
-    /// The time it showed.
-    display_at: DateTime,
-    /// When it was replaced.
-    replaced_at: DateTime,
-}
-
-/// What an update made of a component; `from` and `to` are the same where it only names it.
-#[derive(SimpleObject, Debug)]
-pub struct ComponentChange {
-    /// The component.
-    component: Component,
-    /// Its status before.
-    from: ComponentStatus,
-    /// Its status after.
-    to: ComponentStatus,
-}
-
-/// What an incident made of a component.
-#[derive(SimpleObject, Debug)]
-pub struct AffectedComponent {
-    /// The component.
-    component: Component,
-    /// As the incident's newest update that names it left it.
-    status: ComponentStatus,
-    /// The worst the incident made of it.
-    worst_status: ComponentStatus,
-    /// The times it spent in each status, oldest first, without gaps.
-    intervals: Vec<StatusInterval>,
-}
-
-/// A time a component spent in one status.
-#[derive(SimpleObject, Debug)]
-pub struct StatusInterval {
-    /// The status.
-    status: ComponentStatus,
-    /// When it began.
-    from: DateTime,
-    /// When it ended; null for the last.
-    until: Option<DateTime>,
-}
-
-impl AffectedComponent {
-    pub(super) fn new(component: Component, affected: &domain::timeline::Affected) -> AffectedComponent {
-        let interval = |interval: &domain::timeline::Interval| StatusInterval {
-            status: interval.status.into(),
-            from: interval.from.into(),
-            until: interval.until.map(Into::into),
-        };
-        AffectedComponent {
-            component,
-            status: affected.status.into(),
-            worst_status: affected.worst.into(),
-            intervals: affected.intervals.iter().map(interval).collect(),
-        }
-    }
-}
-
 /// What was learnt of an incident.
 pub struct Postmortem(domain::incident::Postmortem);
 
@@ -481,33 +343,4 @@ impl From<IncidentFilter> for crate::queries::incident::Filter {
             external_ref: filter.external_ref,
         }
     }
-}
-
-/// Revisions as the API shows them.
-pub(super) fn revisions(all: &[Revision]) -> Vec<UpdateRevision> {
-    let revision = |revision: &Revision| UpdateRevision {
-        body: Markdown(revision.body.clone()),
-        display_at: revision.display_at.into(),
-        replaced_at: revision.replaced_at.into(),
-    };
-    all.iter().map(revision).collect()
-}
-
-/// Component changes as the API shows them.
-pub(super) async fn changes(
-    view: &View,
-    carried: Option<&[domain::component::Component]>,
-    page: Uuid,
-    all: &[domain::timeline::Change],
-) -> Result<Vec<ComponentChange>> {
-    let mut changes = Vec::with_capacity(all.len());
-    for change in all {
-        let component = component::named(view, carried, page, change.component).await?;
-        changes.push(ComponentChange {
-            component,
-            from: change.from.into(),
-            to: change.to.into(),
-        });
-    }
-    Ok(changes)
 }

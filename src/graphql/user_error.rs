@@ -8,6 +8,7 @@ use crate::domain::refusal::{Refusal, Refused};
 use crate::error::Error;
 
 /// Something about a mutation's input that its sender can mend. Where `userErrors` is not empty, nothing has changed.
+#[expect(clippy::duplicated_attributes, reason = "two fields of one type are no duplicates")]
 #[derive(Interface, Debug)]
 #[graphql(
     field(

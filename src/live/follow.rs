@@ -87,7 +87,7 @@ impl Follow {
     /// As [`Follow::next`].
     pub async fn ready(&mut self) -> Result<Option<Step>> {
         loop {
-            if let Some(step) = self.from_backlog() {
+            if let Some(step) = self.next_of_backlog() {
                 return Ok(Some(step));
             }
             // Marked before the look, so that what comes after the look is noticed.
@@ -116,7 +116,7 @@ impl Follow {
         }
     }
 
-    fn from_backlog(&mut self) -> Option<Step> {
+    fn next_of_backlog(&mut self) -> Option<Step> {
         while let Some(entry) = self.backlog.pop_front() {
             let number = entry.number(self.stream.audience).unwrap_or_default();
             if number > self.position {

@@ -79,14 +79,14 @@ impl Ring {
     }
 
     /// Adds what the log has after the tail, in its order; an entry that is known already is passed over.
-    pub(super) fn push(&mut self, entry: Arc<Entry>) {
+    pub(super) fn push(&mut self, entry: &Arc<Entry>) {
         if entry.staff_number != self.staff.tail() + 1 {
             return;
         }
         if entry.public_number.is_some() {
-            self.public.push(&entry);
+            self.public.push(entry);
         }
-        self.staff.push(&entry);
+        self.staff.push(entry);
     }
 
     /// What comes after a position of an audience's stream.

@@ -162,7 +162,7 @@ impl Live {
             }
             let mut ring = watched.ring.write().unwrap_or_else(PoisonError::into_inner);
             for entry in entries {
-                ring.push(Arc::new(entry));
+                ring.push(&Arc::new(entry));
             }
             drop(ring);
             watched.changed.send_replace(());

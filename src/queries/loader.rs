@@ -72,3 +72,6 @@ impl<K: Copy + Eq + Hash, V: Clone + Default> Loader<K, V> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::domain::cursor::CursorInvalid;
@@ -14,12 +15,18 @@ pub struct Key {
     pub id: Uuid,
 }
 
+/// Version, number, id.
+const FIELDS: usize = 1 + 8 + 16;
+/// Keeps the check apart from any other SHA-256 over the same bytes.
+const CHECK_DOMAIN: &[u8] = b"allclear list key\0";
+
 impl Key {
-    /// The opaque text of this key: a version byte, the number, the id.
+    /// The opaque text of this key: a version byte, the number, the id, and four bytes that catch mangling.
     pub fn encode(&self) -> String {
         let mut bytes = vec![1u8];
         bytes.extend(self.order.to_be_bytes());
         bytes.extend(self.id.as_bytes());
+        bytes.extend(check(&bytes));
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
@@ -29,17 +36,25 @@ impl Key {
     /// `CursorInvalid` for text that no key was encoded as.
     pub fn decode(text: &str) -> Result<Key, CursorInvalid> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorInvalid)?;
-        let Ok([1, order @ ..]) = <[u8; 25]>::try_from(bytes) else {
+        let (fields, found) = bytes.split_first_chunk::<FIELDS>().ok_or(CursorInvalid)?;
+        if found != check(fields) {
+            return Err(CursorInvalid);
+        }
+        let [1, rest @ ..] = fields else {
             return Err(CursorInvalid);
         };
-        let (number, id) = order.split_at(8);
-        let number = <[u8; 8]>::try_from(number).map_err(|_| CursorInvalid)?;
+        let (number, id) = rest.split_first_chunk::<8>().ok_or(CursorInvalid)?;
         let id = Uuid::from_slice(id).map_err(|_| CursorInvalid)?;
         Ok(Key {
-            order: i64::from_be_bytes(number),
+            order: i64::from_be_bytes(*number),
             id,
         })
     }
+}
+
+fn check(fields: &[u8]) -> [u8; 4] {
+    let digest = Sha256::new().chain_update(CHECK_DOMAIN).chain_update(fields).finalize();
+    *digest.first_chunk().expect("a SHA-256 is longer than its check bytes")
 }
 
 /// Which part of a list is asked for.
@@ -62,28 +77,19 @@ pub struct Slice<T> {
 
 impl<T> Slice<T> {
     /// Cuts what a read of `limit + 1` rows in list order brought down to the window.
+    ///
+    /// A key stands for an item of the list, so there is something on the other side of it: the last item before the
+    /// window is the one it was asked `after`, the next one after it the one it was asked `before`.
     pub(super) fn cut(mut items: Vec<T>, window: &Window) -> Slice<T> {
         let more = items.len() > window.limit;
-        if !more {
-            return Slice {
-                items,
-                has_next: window.from_end && window.before.is_some(),
-                has_previous: !window.from_end && window.after.is_some(),
-            };
-        }
-        if window.from_end {
+        if more && window.from_end {
             items.remove(0);
-            return Slice {
-                items,
-                has_next: window.before.is_some(),
-                has_previous: true,
-            };
         }
         items.truncate(window.limit);
         Slice {
             items,
-            has_next: true,
-            has_previous: window.after.is_some(),
+            has_next: window.before.is_some() || (more && !window.from_end),
+            has_previous: window.after.is_some() || (more && window.from_end),
         }
     }
 
@@ -135,3 +141,6 @@ pub(super) fn apply<S: sea_orm::SelectorTrait>(cursor: &mut sea_orm::Cursor<S>, 
         cursor.first(rows)
     };
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use crate::domain::cursor::Epoch;
 use crate::error::Error;
 
 /// How long a request waits for a connection or a statement before the database counts as away: a client gets its
-/// 503 within 3.5 s (BAD_INPUTS.md, 39).
+/// 503 within 3.5 s (`BAD_INPUTS.md`, 39).
 const AWAY_AFTER: Duration = Duration::from_secs(3);
 
 /// How long a write waits for SQLite's one writing connection. Longer than [`AWAY_AFTER`]: behind a burst of writers

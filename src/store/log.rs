@@ -31,6 +31,21 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// An entry that no database holds.
+    #[cfg(test)]
+    pub(crate) fn sample(staff_number: u64, public_number: Option<u64>) -> Entry {
+        let payload = crate::domain::sample::payload(crate::domain::event::Subject::Page);
+        Entry {
+            page: payload.page.id,
+            staff_number,
+            public_number,
+            kind: EventKind::PageAmended,
+            at: payload.page.updated_at,
+            payload: Arc::new(payload),
+            public_payload: OnceLock::new(),
+        }
+    }
+
     /// What it carries, as an audience sees it.
     pub fn seen_by(&self, audience: Audience) -> &Arc<Payload> {
         match audience {
@@ -77,7 +92,7 @@ pub(super) fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn entry(row: event::Model) -> Result<Entry> {
+fn entry(row: &event::Model) -> Result<Entry> {
     let payload: Payload = entity::json(&row.payload)?;
     if payload.v != PAYLOAD_VERSION {
         return Err(Error::Corrupt(format!("an event of version {}", payload.v)));
@@ -106,7 +121,7 @@ pub async fn after(db: &impl ConnectionTrait, stream: StreamId, after: u64, limi
         .limit(limit)
         .all(db)
         .await?;
-    rows.into_iter().map(entry).collect()
+    rows.iter().map(entry).collect()
 }
 
 /// How far a stream goes; `None` for a page that does not exist.
@@ -194,7 +209,7 @@ pub async fn standing_at(
         .filter(event::Column::StaffNumber.in_subquery(of_each))
         .all(db)
         .await?;
-    rows.into_iter().map(entry).collect()
+    rows.iter().map(entry).collect()
 }
 
 impl Store {

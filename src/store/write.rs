@@ -84,6 +84,25 @@ impl Write {
         &self.author
     }
 
+    /// Gives a page that was just created its log, which begins with number 1 in both streams.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn begin_log(&self, page: Uuid) -> Result<()> {
+        let log = page_log::Model {
+            page_id: page,
+            public_head: 0,
+            staff_head: 0,
+            public_floor: 0,
+            staff_floor: 0,
+            last_at: self.now.millis(),
+        };
+        page_log::Entity::insert(log.into_active_model().reset_all())
+            .exec_without_returning(self.db())
+            .await?;
+        Ok(())
+    }
+
     /// Adds an event to the page's log when this commits. All events of one write are of one page.
     pub fn record(&mut self, page: Uuid, event: Event) {
         debug_assert!(self.page.is_none_or(|known| known == page), "a write changes one page");
@@ -121,11 +140,10 @@ impl Write {
         let stands = self.page_and_condition(page).await?;
         self.audit(page, events.first()).await?;
 
-        let mut staff_number = log.staff_head - count(events.len());
+        let staff_numbers = log.staff_head - count(events.len()) + 1..;
         let mut public_number = log.public_head - count(public_count);
         let mut rows = Vec::with_capacity(events.len());
-        for event in events {
-            staff_number += 1;
+        for (staff_number, event) in staff_numbers.zip(events) {
             let is_public = event.kind.audience() == Audience::Public;
             public_number += i64::from(is_public);
             let (kind, subject) = (event.kind, event.subject.kind());

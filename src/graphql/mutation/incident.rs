@@ -1,4 +1,5 @@
 //! Changing incidents and their timelines.
+//! Long because an input, its payload and the resolver that joins them are read together.
 
 use async_graphql::{Context, ID, InputObject, Json, MaybeUndefined, Object};
 
