@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use async_graphql::{Interface, Object};
+use uuid::Uuid;
 
 use super::component::{Component, ComponentGroup};
 use super::enums::ComponentStatus;
-use super::error::Result;
+use super::error::{Failure, Result};
 use super::incident::{Incident, IncidentUpdate};
 use super::maintenance::{Maintenance, MaintenanceUpdate};
 use super::page::Page;
@@ -17,7 +18,7 @@ use crate::domain::audience::Audience;
 use crate::domain::event::{EventKind, Payload, Subject};
 use crate::domain::time::Timestamp;
 use crate::error::Error;
-use crate::queries::View;
+use crate::queries::{self, View};
 use crate::store::log::Entry;
 
 /// One event as an audience sees it.
@@ -351,33 +352,46 @@ impl ComponentStatusChanged {
     }
 }
 
+/// Where the log stands, and the page there: read when it is asked for, so that a heartbeat costs no read.
+#[derive(Clone, Debug)]
+pub(super) struct Standing {
+    pub(super) cursor: Cursor,
+    pub(super) page: Uuid,
+    pub(super) view: View,
+}
+
+impl Standing {
+    async fn page(&self) -> Result<Page> {
+        let page = queries::page::by_id(&self.view, self.page).await?;
+        let page = page.ok_or_else(|| Failure::new("PAGE_NOT_FOUND", "There is no such page."))?;
+        Ok(Page::new(page, self.view.clone()))
+    }
+}
+
 /// Declares the items that are no events of the log, but say where it stands.
 macro_rules! standings {
     ($($(#[$meta:meta])* $name:ident)+) => {
         $(
             $(#[$meta])*
             #[derive(Clone, Debug)]
-            pub struct $name {
-                cursor: Cursor,
-                page: Page,
-            }
+            pub struct $name(Standing);
 
             $(#[$meta])*
             #[Object]
             impl $name {
                 /// Where the log stands: what comes next comes after this.
                 async fn cursor(&self) -> Cursor {
-                    self.cursor.clone()
+                    self.0.cursor.clone()
                 }
 
                 /// The time of this answer.
                 async fn at(&self) -> DateTime {
-                    self.page.view.instant().into()
+                    self.0.view.instant().into()
                 }
 
                 /// The page as it stands.
-                async fn page(&self) -> Page {
-                    self.page.clone()
+                async fn page(&self) -> Result<Page> {
+                    self.0.page().await
                 }
             }
         )+
@@ -408,18 +422,18 @@ impl PageEvent {
         PageEvent::from_seen(entry.kind, seen)
     }
 
-    /// The page as it stands, with the cursor of its view.
-    pub(super) fn snapshot(page: Page, cursor: Cursor) -> PageEvent {
-        PageEvent::PageSnapshot(PageSnapshot { cursor, page })
+    /// The page as it stands, first of all.
+    pub(super) fn snapshot(standing: Standing) -> PageEvent {
+        PageEvent::PageSnapshot(PageSnapshot(standing))
     }
 
     /// The page as it stands, after a cursor that the log cannot go on from.
-    pub(super) fn reset(page: Page, cursor: Cursor) -> PageEvent {
-        PageEvent::PageReset(PageReset { cursor, page })
+    pub(super) fn reset(standing: Standing) -> PageEvent {
+        PageEvent::PageReset(PageReset(standing))
     }
 
-    /// Where the log stands.
-    pub(super) fn heartbeat(page: Page, cursor: Cursor) -> PageEvent {
-        PageEvent::Heartbeat(Heartbeat { cursor, page })
+    /// Where the log stands, when nothing happened.
+    pub(super) fn heartbeat(standing: Standing) -> PageEvent {
+        PageEvent::Heartbeat(Heartbeat(standing))
     }
 }

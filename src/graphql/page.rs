@@ -9,7 +9,7 @@ use super::component::{self, Component, ComponentGroup};
 use super::connection::{self, Arguments, Counted, Counting, LogCursor, page_size};
 use super::enums::{Impact, PageVisibility};
 use super::error::Result;
-use super::event::PageEvent;
+use super::event::{PageEvent, Standing};
 use super::id::{self, Kind};
 use super::incident::{Incident, IncidentFilter};
 use super::maintenance::{Maintenance, MaintenanceFilter};
@@ -24,7 +24,7 @@ use crate::queries::{self, View};
 #[derive(Clone, Debug)]
 pub struct Page {
     state: Arc<domain::page::Page>,
-    pub(super) view: View,
+    view: View,
     /// What it said of its components, where an event brought that along.
     condition: Option<Condition>,
 }
@@ -200,7 +200,11 @@ impl Page {
         };
         let Resume::After(number) = resume else {
             let cursor = queries::log::position(&self.view, self.state.id).await?.encode();
-            let reset = PageEvent::reset(self.clone(), Cursor(cursor.clone()));
+            let reset = PageEvent::reset(Standing {
+                cursor: Cursor(cursor.clone()),
+                page: self.state.id,
+                view: self.view.clone(),
+            });
             let mut connection = Connection::new(false, false);
             connection
                 .edges

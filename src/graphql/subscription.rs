@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::enums::{Impact, PageEventKind};
 use super::error::{Failure, Result};
-use super::event::PageEvent;
+use super::event::{PageEvent, Standing};
 use super::id::{self, Kind};
 use super::incident::Incident;
 use super::page::Page;
@@ -176,12 +176,10 @@ impl Watch {
             self.follow.seek(number);
             return Ok(());
         }
-        let (page, cursor, number) = standing(&view, self.page).await?.ok_or_else(not_found)?;
-        self.follow.seek(number);
-        let first = if after.is_some() {
-            PageEvent::reset(page, cursor)
-        } else {
-            PageEvent::snapshot(page, cursor)
+        let standing = self.stand(view).await?;
+        let first = match after {
+            Some(_) => PageEvent::reset(standing),
+            None => PageEvent::snapshot(standing),
         };
         self.pending = Some(first);
         Ok(())
@@ -196,9 +194,10 @@ impl Watch {
         tokio::pin!(quiet);
         while !self.is_over {
             let step = tokio::select! {
+                // First, or a stream of events that nobody wishes for would keep it from being heard.
                 biased;
+                () = &mut quiet => return Some(Ok(self.heartbeat())),
                 step = self.follow.next() => step,
-                () = &mut quiet => return self.standing_event(PageEvent::heartbeat).await,
             };
             match step {
                 Ok(Step::Entry(number, entry)) => {
@@ -213,7 +212,7 @@ impl Watch {
                         return Some(Ok(self.event(number, &entry)));
                     }
                 }
-                Ok(Step::Lost(_)) => return self.standing_event(PageEvent::reset).await,
+                Ok(Step::Lost) => return Some(Ok(PageEvent::reset(self.restart().await))),
                 Err(error) => self.wait_for_database(error).await,
             }
         }
@@ -268,7 +267,7 @@ impl Watch {
                         newest = Some(entry);
                     }
                 }
-                Step::Lost(_) => {
+                Step::Lost => {
                     let view = View::now(&self.app, self.audience);
                     let found = queries::incident::by_ids(&view, &[id]).await.ok()?.pop()?;
                     return Some(Ok(Incident::new(found, view)));
@@ -304,35 +303,44 @@ impl Watch {
         PageEvent::of(&self.app, self.audience, entry, Cursor(cursor))
     }
 
-    /// The page as it stands, in the form asked for. A heartbeat says how far this subscription has come, which is never
-    /// further than the log stands; a reset goes on from where it stands.
-    async fn standing_event(&mut self, form: fn(Page, Cursor) -> PageEvent) -> Option<Result<PageEvent>> {
+    /// Says how far this subscription has come.
+    fn heartbeat(&self) -> PageEvent {
+        let view = View::now(&self.app, self.audience);
+        let here = queries::log::at_number(&view, self.page, self.follow.position());
+        PageEvent::heartbeat(Standing {
+            cursor: Cursor(here.encode()),
+            page: self.page,
+            view,
+        })
+    }
+
+    /// Goes on from where the log stands in a fresh view.
+    async fn restart(&mut self) -> Standing {
         loop {
             let view = View::now(&self.app, self.audience);
-            match standing(&view, self.page).await {
-                Ok(Some((page, cursor, number))) => {
-                    let event = form(page.clone(), cursor);
-                    if matches!(event, PageEvent::PageReset(_)) {
-                        self.follow.seek(number);
-                        return Some(Ok(event));
-                    }
-                    let here = queries::log::at_number(&view, self.page, self.follow.position());
-                    return Some(Ok(form(page, Cursor(here.encode()))));
-                }
-                Ok(None) => {
-                    self.is_over = true;
-                    return None;
-                }
+            match self.stand(view).await {
+                Ok(standing) => return standing,
                 Err(error) => self.wait_for_database(error).await,
             }
         }
     }
 
-    async fn standing_page(&mut self) -> Option<Page> {
+    /// Goes on from where the log stands in a view.
+    async fn stand(&mut self, view: View) -> crate::error::Result<Standing> {
+        let position = queries::log::position(&view, self.page).await?;
+        self.follow.seek(position.number);
+        Ok(Standing {
+            cursor: Cursor(position.encode()),
+            page: self.page,
+            view,
+        })
+    }
+
+    async fn standing_page(&self) -> Option<Page> {
         loop {
             let view = View::now(&self.app, self.audience);
-            match standing(&view, self.page).await {
-                Ok(found) => return found.map(|(page, _, _)| page),
+            match queries::page::by_id(&view, self.page).await {
+                Ok(found) => return found.map(|page| Page::new(page, view)),
                 Err(error) => self.wait_for_database(error).await,
             }
         }
@@ -343,20 +351,6 @@ impl Watch {
         tracing::warn!(error = &error as &dyn std::error::Error, page = %self.page, "a subscription waits for the log");
         tokio::time::sleep(RETRY).await;
     }
-}
-
-/// The page as it stands in a view, with the cursor and the number of where its log stands there; `None` where it is
-/// gone.
-async fn standing(view: &View, id: Uuid) -> crate::error::Result<Option<(Page, Cursor, u64)>> {
-    let position = queries::log::position(view, id).await?;
-    let page = queries::page::by_id(view, id).await?;
-    Ok(page.map(|page| {
-        (
-            Page::new(page, view.clone()),
-            Cursor(position.encode()),
-            position.number,
-        )
-    }))
 }
 
 fn not_found() -> Failure {

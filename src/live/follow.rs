@@ -29,9 +29,9 @@ pub struct Follow {
 pub enum Step {
     /// This entry, with its number in the stream.
     Entry(u64, Arc<Entry>),
-    /// Events after the position were pruned before they could be read: what follows comes after this number, and the
-    /// subscriber must be told.
-    Lost(u64),
+    /// Events after the position were pruned before they could be read: what follows is newer, and the subscriber must
+    /// be told.
+    Lost,
 }
 
 impl Live {
@@ -104,7 +104,7 @@ impl Follow {
                         && self.position < reach.floor
                     {
                         self.position = reach.head;
-                        return Ok(Some(Step::Lost(reach.head)));
+                        return Ok(Some(Step::Lost));
                     }
                     let read = log::after(snapshot.db(), self.stream, self.position, BATCH).await?;
                     if read.is_empty() {
