@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{Database, say};
@@ -86,10 +87,9 @@ impl Serve {
         let address = listener.local_addr().context("cannot listen")?;
 
         let is_filled = if self.demo { fill_demo(&app).await? } else { false };
-        greet(address, fresh_token.as_deref(), self.demo, is_filled)?;
+        let stop = stop_on_signal()?;
+        greet(address, &self, fresh_token.as_deref(), is_filled)?;
 
-        let stop = CancellationToken::new();
-        tokio::spawn(cancel_on_signal(stop.clone()));
         let grace = Duration::from_secs(self.grace_seconds);
         server::run(app, listener, self.edge(), stop, grace)
             .await
@@ -128,15 +128,14 @@ async fn fill_demo(app: &Arc<App>) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-fn greet(address: SocketAddr, fresh_token: Option<&str>, is_demo: bool, is_filled: bool) -> anyhow::Result<()> {
-    say(format!(
-        "Allclear serves http://{address}/graphql (explorer: http://{address}/graphiql)"
-    ))?;
+/// Tells the person at the terminal where to look and what to try.
+fn greet(address: SocketAddr, serve: &Serve, fresh_token: Option<&str>, is_filled: bool) -> anyhow::Result<()> {
+    say(format!("Allclear serves http://{address}/graphql"))?;
+    if !serve.no_graphiql {
+        say(format!("Explorer: http://{address}/graphiql"))?;
+    }
     if let Some(token) = fresh_token {
         say(format!("Admin token, shown this once: {token}"))?;
-    }
-    if is_demo && !is_filled {
-        say("The database holds pages already: the demo leaves it as it is.")?;
     }
     if is_filled {
         let slug = demo::SLUG;
@@ -144,26 +143,32 @@ fn greet(address: SocketAddr, fresh_token: Option<&str>, is_demo: bool, is_fille
             "\nThe demo's page is \"{slug}\". Look at it:\n\n  \
              curl -s http://{address}/graphql -H 'content-type: application/json' \\\n    \
              -d '{{\"query\":\"{{ page(slug: \\\"{slug}\\\") {{ incidents(first: 10) {{ nodes {{ title impact summary duration }} }} }} }}\"}}'\n\n\
-             Watch it (paste into http://{address}/graphiql), and post to it meanwhile:\n\n  \
-             subscription {{ pageEvents(page: \"{slug}\") {{ __typename cursor at ... on IncidentUpdatePosted {{ incident {{ title }} update {{ status body }} }} }} }}\n"
+             Watch it, in the explorer or over ws://{address}/graphql/ws:\n\n  \
+             subscription {{ pageEvents(page: \"{slug}\") {{ __typename cursor at ... on IncidentUpdatePosted {{ incident {{ title }} update {{ status body }} }} }} }}\n\n\
+             Post to it meanwhile, with the id of an incident and the admin token as \"Authorization: Bearer …\":\n\n  \
+             mutation {{ incidentUpdatePost(input: {{ incident: \"…\", status: MONITORING, body: \"We are watching it.\" }}) {{ userErrors {{ code message }} }} }}\n"
         ))?;
+    } else if serve.demo {
+        say("The database holds pages already: the demo leaves it as it is.")?;
     }
-    Ok(())
+    say("Ready.")
 }
 
-async fn cancel_on_signal(stop: CancellationToken) {
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
+/// Stops the server by SIGTERM or ctrl-c, from now on.
+fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for ctrl-c")?;
+    tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
             }
-            Err(_) => std::future::pending().await,
+            tracing::info!("shutting down");
+            stop.cancel();
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
-    }
-    tracing::info!("shutting down");
-    stop.cancel();
+    });
+    Ok(stop)
 }

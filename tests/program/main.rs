@@ -1,0 +1,151 @@
+//! The program as people run it: what README says, told to a shell.
+
+mod running;
+
+use running::{Running, allclear, readme_commands};
+use serde_json::Value;
+
+#[test]
+fn readme_leads_a_newcomer_from_the_demo_to_a_posted_update() {
+    if !running::has_curl() {
+        eprintln!("skipped: README's commands need curl");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Running::start(folder.path(), &["--demo"]);
+    let token = server.line_with("Admin token, shown this once: ");
+    let commands = readme_commands();
+
+    let query = server.shell(&commands.query, &[]);
+
+    let page = &query["data"]["page"];
+    let summaries: Vec<&str> = page["incidents"]["nodes"]
+        .as_array()
+        .expect("incidents")
+        .iter()
+        .filter_map(|incident| incident["summary"].as_str())
+        .collect();
+    assert!(
+        summaries.contains(
+            &"Healthise experienced a major incident on August 4, 2021 affecting Coach and Custom Content Manager \
+              (CCM) and 1 more component, lasting 2h 39m. The incident has been resolved; the full update timeline is \
+              below."
+        ),
+        "{summaries:?}"
+    );
+    let incident = page["activeIncidents"][0]["id"].as_str().expect("an incident goes on");
+
+    let mutation = server.shell(&commands.mutation, &[("TOKEN", &token), ("INCIDENT", incident)]);
+
+    let payload = &mutation["data"]["incidentUpdatePost"];
+    assert_eq!(payload["incident"]["status"], "MONITORING", "{mutation}");
+    assert_eq!(payload["userErrors"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn the_admin_token_is_shown_at_the_first_start_alone_and_a_signal_ends_the_program_well() {
+    let folder = tempfile::tempdir().expect("a folder");
+
+    let first = Running::start(folder.path(), &[]);
+    let token = first.line_with("Admin token, shown this once: ");
+    let code = first.terminate();
+
+    assert_eq!(token.len(), 43);
+    assert_eq!(code, Some(0));
+
+    let second = Running::start(folder.path(), &["--demo"]);
+    let greeting = second.greeting.join("\n");
+    assert!(!greeting.contains("Admin token"), "{greeting}");
+    assert!(
+        greeting.contains("The demo's page is"),
+        "an empty database is filled: {greeting}"
+    );
+    assert_eq!(second.terminate(), Some(0));
+
+    let third = Running::start(folder.path(), &["--demo"]);
+    let greeting = third.greeting.join("\n");
+    assert!(greeting.contains("leaves it as it is"), "{greeting}");
+}
+
+#[test]
+fn a_short_admin_token_and_a_bad_database_are_refused_in_words() {
+    let folder = tempfile::tempdir().expect("a folder");
+
+    let short = allclear(
+        folder.path(),
+        &["serve", "--admin-token", "short", "--listen", "127.0.0.1:0"],
+    );
+    let memory = allclear(folder.path(), &["migrate", "--database-url", "sqlite::memory:"]);
+    let unknown = allclear(folder.path(), &["migrate", "--database-url", "mysql://localhost/x"]);
+
+    assert!(
+        !short.is_success && short.errors.contains("32 characters or more"),
+        "{}",
+        short.errors
+    );
+    for refused in [memory, unknown] {
+        assert!(
+            !refused.is_success && refused.errors.contains("sqlite:// or postgres://"),
+            "{}",
+            refused.errors
+        );
+    }
+}
+
+#[test]
+fn the_schema_is_printed_as_the_repository_holds_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+
+    let schema = allclear(folder.path(), &["schema"]);
+
+    let held = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql")).expect("the file");
+    assert_eq!(schema.output, held, "cargo run -- schema > schema.graphql");
+}
+
+#[test]
+fn a_folder_of_statuspage_files_is_imported_and_reported() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/statuspage");
+
+    let first = allclear(folder.path(), &["import", "statuspage", fixture, "--page", "parcelway"]);
+    let missing = allclear(
+        folder.path(),
+        &["import", "statuspage", "/nowhere", "--page", "parcelway"],
+    );
+
+    assert!(first.is_success, "{}", first.errors);
+    assert!(first.output.contains("not taken"), "{}", first.output);
+    assert!(
+        first.output.contains("status is not a known word: \"mitigated\""),
+        "{}",
+        first.output
+    );
+    assert!(
+        !missing.is_success && missing.errors.contains("/nowhere"),
+        "{}",
+        missing.errors
+    );
+
+    let server = Running::start(folder.path(), &[]);
+    assert_eq!(
+        server.line_with("Admin token, shown this once: ").len(),
+        43,
+        "an import before the first start does not use the token up"
+    );
+}
+
+#[test]
+fn help_explains_every_flag() {
+    let folder = tempfile::tempdir().expect("a folder");
+
+    let help = allclear(folder.path(), &["serve", "--help"]).output;
+
+    for line in readme_commands().configuration {
+        assert!(help.contains(&line.flag), "README's {} is no flag", line.flag);
+        assert!(
+            help.contains(&line.variable),
+            "README's {} is no variable",
+            line.variable
+        );
+    }
+}
