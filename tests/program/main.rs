@@ -6,6 +6,7 @@ use running::{Running, allclear, readme_commands};
 use serde_json::Value;
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn readme_leads_a_newcomer_from_the_demo_to_a_posted_update() {
     if !running::has_curl() {
         eprintln!("skipped: README's commands need curl");
