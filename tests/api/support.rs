@@ -4,6 +4,8 @@ pub(crate) mod client;
 pub(crate) mod database;
 mod postgres;
 pub(crate) mod require;
+pub(crate) mod state;
 pub(crate) mod words;
 
 pub(crate) use database::for_each_database;
+pub(crate) use state::unchanged;
