@@ -301,7 +301,7 @@ impl Watch {
     fn event(&self, number: u64, entry: &Entry) -> PageEvent {
         let view = View::past(&self.app, self.audience, entry.place());
         let cursor = queries::log::at_number(&view, self.page, number).encode();
-        PageEvent::of(&self.app, self.audience, entry, Cursor(cursor))
+        PageEvent::of(view, entry, Cursor(cursor))
     }
 
     /// The page as it stands, in the form asked for. A heartbeat says how far this subscription has come, which is never

@@ -2,4 +2,20 @@
 
 mod support;
 
+mod access;
+mod bad_input;
+mod bad_request;
+mod component;
+mod connection;
 mod demo;
+mod history;
+mod idempotency;
+mod incident;
+mod maintenance;
+mod markdown;
+mod missing;
+mod page;
+mod postmortem;
+mod private_page;
+mod timeline;
+mod uptime;
