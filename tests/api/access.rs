@@ -91,7 +91,7 @@ async fn row_31_a_token_that_is_not_known_is_401_with_one_text() {
 
                 assert_eq!((status, code(&answer)), (401, "UNAUTHENTICATED"), "{token}");
                 assert_eq!(answer.get("data"), None);
-                texts.push(answer.to_string());
+                texts.push(answer);
             }
         }
         let basic = test
@@ -104,7 +104,7 @@ async fn row_31_a_token_that_is_not_known_is_401_with_one_text() {
             .expect("the server answers");
         assert_eq!(basic.headers()["www-authenticate"], "Bearer");
         assert_eq!(basic.status().as_u16(), 401);
-        texts.push(basic.text().await.expect("text"));
+        texts.push(basic.json().await.expect("JSON"));
 
         texts.dedup();
         assert_eq!(texts.len(), 1, "{texts:#?}");

@@ -3,6 +3,7 @@
 mod support;
 
 mod access;
+mod backfill;
 mod bad_input;
 mod bad_request;
 mod component;
