@@ -57,7 +57,7 @@ async fn create_in(write: &mut Write, input: Create) -> Result<ComponentGroup> {
     page::require(write, input.page, Thing::Page, "page").await?;
     let position = match input.position {
         Some(position) => position,
-        None => last_position(write, input.page).await? + 1,
+        None => last_position(write, input.page).await?.saturating_add(1),
     };
     let group = ComponentGroup {
         id: Uuid::now_v7(),

@@ -132,7 +132,11 @@ async fn open_in(write: &mut Write, input: Open) -> Result<Changed> {
         first: post(input.status, valid::body(&input.body)?, display_at, changes.clone()),
     };
     let update = opening.first.id;
-    let opened = Incident::open(opening, now)?;
+    let opened = Incident::open(opening, now).map_err(|refused| match refused.field.as_slice() {
+        // One that was given no start begins at the time shown.
+        [field] if field == "startedAt" && input.started_at.is_none() => refused.why.at(["displayAt"]),
+        _ => refused,
+    })?;
     incident::insert(write.db(), &opened).await?;
     record(
         write,
@@ -248,7 +252,7 @@ pub async fn reopen(context: &Context, call: Call, input: Reopen) -> Result<Chan
     let again = transact(context, "incidentReopen", call, input, |write, input| {
         reopen_in(write, input).boxed()
     });
-    again.await.map_err(ref_taken)
+    again.await.map_err(|error| ref_taken(error, "incident"))
 }
 
 async fn reopen_in(write: &mut Write, input: Reopen) -> Result<Changed> {
@@ -359,9 +363,9 @@ fn post(status: IncidentStatus, body: String, display_at: Timestamp, changes: Ve
     }
 }
 
-fn ref_taken(error: Error) -> Error {
+fn ref_taken(error: Error, field: &str) -> Error {
     if error.is_duplicate() {
-        Refusal::ExternalRefTaken.at(["externalRef"]).into()
+        Refusal::ExternalRefTaken.at([field]).into()
     } else {
         error
     }

@@ -78,8 +78,8 @@ pub(super) fn metadata(raw: Option<serde_json::Value>) -> Result<Option<serde_js
     if text.len() > METADATA_BYTES {
         return Err(Refusal::MetadataTooLarge { max: METADATA_BYTES }.at(["metadata"]));
     }
-    // JSON writes U+0000 as an escape; no text of ours may hold it (DOMAIN.md, 8).
-    if text.contains("\\u0000") {
+    // No text of ours may hold U+0000 (DOMAIN.md, 8).
+    if holds_nul(&value) {
         let refusal = Refusal::Text {
             error: TextError::ControlCharacter,
             required: "METADATA_REQUIRED",
@@ -87,6 +87,17 @@ pub(super) fn metadata(raw: Option<serde_json::Value>) -> Result<Option<serde_js
         return Err(refusal.at(["metadata"]));
     }
     Ok(Some(value))
+}
+
+fn holds_nul(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::String(text) => text.contains('\0'),
+        serde_json::Value::Array(items) => items.iter().any(holds_nul),
+        serde_json::Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => false,
+    }
 }
 
 /// Refuses a version that is not the one the caller expects.

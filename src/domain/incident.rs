@@ -224,10 +224,10 @@ impl Incident {
     /// `INCIDENT_UPDATE_NOT_FOUND`, `UPDATE_IS_POSTMORTEM`, `UPDATE_BEFORE_START`, `TIME_IN_FUTURE`.
     pub fn edit(&mut self, id: Uuid, edit: Edit, now: Timestamp) -> Result<bool, Refused> {
         let Some(update) = self.updates.iter().find(|update| update.id == id) else {
-            return Err(Refusal::NotFound(Thing::IncidentUpdate).into());
+            return Err(Refusal::NotFound(Thing::IncidentUpdate).at(["update"]));
         };
         if update.status == IncidentStatus::Postmortem {
-            return Err(Refusal::UpdateIsPostmortem.into());
+            return Err(Refusal::UpdateIsPostmortem.at(["update"]));
         }
         if let Some(at) = edit.display_at {
             timeline::check_display_at(at, self.started_at, now)?;

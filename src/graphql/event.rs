@@ -13,8 +13,6 @@ use super::incident::{Incident, IncidentUpdate};
 use super::maintenance::{Maintenance, MaintenanceUpdate};
 use super::page::Page;
 use super::scalar::{Cursor, DateTime};
-use crate::app::App;
-use crate::domain::audience::Audience;
 use crate::domain::event::{EventKind, Payload, Subject};
 use crate::domain::time::Timestamp;
 use crate::error::Error;
@@ -410,14 +408,13 @@ standings! {
 }
 
 impl PageEvent {
-    /// An entry of the log, as an audience sees it.
-    pub(super) fn of(app: &Arc<App>, audience: Audience, entry: &Entry, cursor: Cursor) -> PageEvent {
-        let view = View::past(app, audience, entry.place());
+    /// An entry of the log, as the audience of `past` sees it: the view of what stood just after the entry.
+    pub(super) fn of(past: View, entry: &Entry, cursor: Cursor) -> PageEvent {
         let seen = Seen {
             cursor,
             at: entry.at,
-            payload: Arc::clone(entry.seen_by(audience)),
-            view,
+            payload: Arc::clone(entry.seen_by(past.audience())),
+            view: past,
         };
         PageEvent::from_seen(entry.kind, seen)
     }

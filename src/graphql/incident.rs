@@ -17,6 +17,7 @@ use super::page::Page;
 use super::scalar::{DateTime, Duration, Markdown};
 use crate::domain;
 use crate::domain::summary::{self, Facts, Locale};
+use crate::domain::text;
 use crate::error::Error;
 use crate::markdown;
 use crate::queries::{Key, Slice, View};
@@ -340,7 +341,10 @@ impl From<IncidentFilter> for crate::queries::incident::Filter {
                 .map(|all| all.iter().map(|one| id::of(Kind::Component, one)).collect()),
             started_after: filter.started_after.map(|at| at.0),
             started_before: filter.started_before.map(|at| at.0),
-            external_ref: filter.external_ref,
+            // As it would have been kept; what cannot be kept is nobody's, and neither is the empty one.
+            external_ref: filter
+                .external_ref
+                .map(|name| text::external_ref(&name).unwrap_or_default()),
         }
     }
 }

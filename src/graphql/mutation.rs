@@ -12,6 +12,7 @@ use async_graphql::{Context, MaybeUndefined, MergedObject};
 use super::error::Result;
 use super::query::{app, caller};
 use crate::commands::{self, Call};
+use crate::error::Error;
 use crate::queries::View;
 
 /// Everything that can be changed. Each needs a token with the right to do it (`FORBIDDEN` without), changes everything
@@ -54,6 +55,14 @@ fn change<T>(value: MaybeUndefined<T>) -> Option<Option<T>> {
         MaybeUndefined::Null => Some(None),
         MaybeUndefined::Value(value) => Some(Some(value)),
     }
+}
+
+/// A refusal of a value that the mutation itself implies: its input has no such field, so it is about the whole.
+fn implied<T>(result: crate::error::Result<T>, field: &str) -> crate::error::Result<T> {
+    result.map_err(|error| match error {
+        Error::Refused(refused) if refused.field == [field] => refused.why.into(),
+        other => other,
+    })
 }
 
 /// Declares a mutation's answer: the thing under its type's name, and what the sender can mend.

@@ -216,7 +216,7 @@ impl Page {
         connection.edges.extend(entries.into_iter().filter_map(|entry| {
             let number = entry.number(self.view.audience())?;
             let cursor = queries::log::at_number(&self.view, self.state.id, number).encode();
-            let node = PageEvent::of(self.view.app(), self.view.audience(), &entry, Cursor(cursor.clone()));
+            let node = PageEvent::of(self.view.back_at(entry.place()), &entry, Cursor(cursor.clone()));
             Some(Edge::<_, _, EmptyFields>::new(LogCursor(cursor), node))
         }));
         Ok(connection)

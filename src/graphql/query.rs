@@ -91,7 +91,7 @@ impl Query {
             let page = queries::page::by_slug(&view, &slug).await?;
             return Ok(page.map(|page| Page::new(Arc::new(page), view)));
         };
-        let stood = queries::page::as_of(app(ctx)?, view.audience(), &slug, at.0).await?;
+        let stood = queries::page::as_of(&view, &slug, at.0).await?;
         Ok(stood.map(|(page, past)| Page::new(Arc::new(page), past)))
     }
 

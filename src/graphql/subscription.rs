@@ -300,7 +300,7 @@ impl Watch {
     fn event(&self, number: u64, entry: &Entry) -> PageEvent {
         let view = View::past(&self.app, self.audience, entry.place());
         let cursor = queries::log::at_number(&view, self.page, number).encode();
-        PageEvent::of(&self.app, self.audience, entry, Cursor(cursor))
+        PageEvent::of(view, entry, Cursor(cursor))
     }
 
     /// Says how far this subscription has come.

@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::{Slice, View, Window};
 use crate::access::may_see;
-use crate::app::App;
 use crate::domain::audience::Audience;
 use crate::domain::page::{Page, Visibility};
+use crate::domain::text;
 use crate::domain::time::Timestamp;
 use crate::entity::page;
 use crate::error::{Error, Result};
@@ -19,6 +19,10 @@ use crate::store::log::{self, Place};
 /// # Errors
 /// Those of the database.
 pub async fn by_slug(view: &View, slug: &str) -> Result<Option<Page>> {
+    // What is no slug names no page; PostgreSQL would not even take U+0000.
+    if text::slug(slug).is_err() {
+        return Ok(None);
+    }
     let found = page::Entity::find()
         .filter(page::Column::Slug.eq(slug))
         .filter(page::Column::ArchivedAt.is_null())
@@ -41,18 +45,21 @@ pub async fn by_id(view: &View, id: Uuid) -> Result<Option<Arc<Page>>> {
 ///
 /// # Errors
 /// `BeyondRetention` for an instant whose events have been pruned; those of the database.
-pub async fn as_of(app: &Arc<App>, audience: Audience, slug: &str, at: Timestamp) -> Result<Option<(Page, View)>> {
-    let now = View::now(app, audience);
-    let Some(present) = by_slug(&now, slug).await? else {
+pub async fn as_of(now: &View, slug: &str, at: Timestamp) -> Result<Option<(Page, View)>> {
+    let Some(present) = by_slug(now, slug).await? else {
         return Ok(None);
     };
-    let Some(place) = log::place_at(now.db().await?, present.id, at).await? else {
+    if at < present.created_at {
         return Ok(None);
+    }
+    let place = log::place_at(now.db().await?, present.id, at).await?;
+    let Some(place) = place else {
+        return Err(Error::BeyondRetention);
     };
-    if is_pruned(&now, present.id, place).await? {
+    if is_pruned(now, present.id, place).await? {
         return Err(Error::BeyondRetention);
     }
-    let past = View::past(app, audience, place);
+    let past = now.back_at(place);
     let stood = by_id(&past, present.id).await?;
     Ok(stood.map(|page| (page.as_ref().clone(), past)))
 }

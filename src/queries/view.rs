@@ -41,7 +41,7 @@ struct Inner {
     audience: Audience,
     moment: Moment,
     instant: Timestamp,
-    snapshot: OnceCell<Snapshot>,
+    snapshot: Arc<OnceCell<Snapshot>>,
     parts: Loader<Uuid, Arc<Parts>>,
     histories: Loader<Uuid, Arc<Vec<component_change::Model>>>,
     incidents: Loader<Uuid, Arc<Vec<Incident>>>,
@@ -119,21 +119,34 @@ impl Parts {
 impl View {
     /// What an audience sees now.
     pub fn now(app: &Arc<App>, audience: Audience) -> View {
-        View::at(app, audience, Moment::Now, app.clock.now())
+        View::at(app, audience, Moment::Now, app.clock.now(), Arc::default())
     }
 
     /// What an audience saw at a place in the log.
     pub fn past(app: &Arc<App>, audience: Audience, place: Place) -> View {
-        View::at(app, audience, Moment::Past(place), place.at)
+        View::at(app, audience, Moment::Past(place), place.at, Arc::default())
     }
 
-    fn at(app: &Arc<App>, audience: Audience, moment: Moment, instant: Timestamp) -> View {
+    /// What the same audience saw at a place in the log, by the same snapshot: however much of the past an answer
+    /// shows, it takes one connection.
+    pub fn back_at(&self, place: Place) -> View {
+        let snapshot = Arc::clone(&self.0.snapshot);
+        View::at(self.app(), self.audience(), Moment::Past(place), place.at, snapshot)
+    }
+
+    fn at(
+        app: &Arc<App>,
+        audience: Audience,
+        moment: Moment,
+        instant: Timestamp,
+        snapshot: Arc<OnceCell<Snapshot>>,
+    ) -> View {
         View(Arc::new(Inner {
             app: Arc::clone(app),
             audience,
             moment,
             instant,
-            snapshot: OnceCell::new(),
+            snapshot,
             parts: Loader::default(),
             histories: Loader::default(),
             incidents: Loader::default(),

@@ -213,7 +213,7 @@ pub async fn standing_at(
 }
 
 impl Store {
-    /// Takes events older than an instant out of every page's log and raises the floors; the newest event of each
+    /// Takes events older than an instant out of every page's log and raises the floors; the newest of those of each
     /// thing stays, so that the page can still be shown as of any later time. Returns how many went.
     pub async fn prune(&self, older_than: Timestamp) -> Result<u64> {
         let write = self.begin_plain().await?;
@@ -236,11 +236,13 @@ async fn prune_page(db: &DatabaseTransaction, page: Uuid, older_than: Timestamp)
     let Some(place) = place_at(db, page, older_than.plus_millis(-1)).await? else {
         return Ok(0);
     };
+    // What stood at the new floor: that a thing has changed since tells nothing of how it stood in between.
     let mut newest = Query::select();
     newest
         .expr(Expr::col(event::Column::StaffNumber).max())
         .from(event::Entity)
         .and_where(event::Column::PageId.eq(page))
+        .and_where(event::Column::StaffNumber.lte(stored(place.staff_number)))
         .group_by_col(event::Column::SubjectKind)
         .group_by_col(event::Column::SubjectId);
     let mut newest_public = newest.clone();

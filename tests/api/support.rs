@@ -5,6 +5,8 @@ pub(crate) mod database;
 pub(crate) mod import;
 mod postgres;
 pub(crate) mod require;
+pub(crate) mod state;
 pub(crate) mod words;
 
 pub(crate) use database::for_each_database;
+pub(crate) use state::unchanged;

@@ -37,7 +37,7 @@ pub async fn amend(context: &Context, call: Call, input: Amend) -> Result<Change
     let amended = transact(context, "incidentAmend", call, input, |write, input| {
         amend_in(write, input).boxed()
     });
-    amended.await.map_err(ref_taken)
+    amended.await.map_err(|error| ref_taken(error, "externalRef"))
 }
 
 async fn amend_in(write: &mut Write, input: Amend) -> Result<Changed> {

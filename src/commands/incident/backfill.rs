@@ -16,7 +16,7 @@ use crate::domain::impact::Impact;
 use crate::domain::incident::{Incident, IncidentStatus, Opening};
 use crate::domain::refusal::{Refusal, Refused, Thing};
 use crate::domain::time::Timestamp;
-use crate::domain::timeline::{Change, MAX_UPDATES, Post};
+use crate::domain::timeline::{Change, MAX_UPDATES, Post, check_not_ahead};
 use crate::entity::incident;
 use crate::error::Result;
 use crate::store::Write;
@@ -96,13 +96,17 @@ async fn backfill_in(write: &mut Write, input: Backfill) -> Result<Changed> {
         first,
     };
     let mut entered = Incident::open(opening, now).map_err(|refused| match refused.field.as_slice() {
-        [field] if field == "startedAt" => refused,
+        [field] if field == "startedAt" && input.started_at.is_some() => refused,
+        [field] if field == "startedAt" => within(0, refused.why.at(["displayAt"])),
         _ => within(0, refused),
     })?;
     for (index, post) in posts {
         entered.post(post, now).map_err(|refused| within(index, refused))?;
     }
-    entered.resolved_at = input.resolved_at.or(entered.resolved_at);
+    if let Some(resolved_at) = input.resolved_at {
+        check_not_ahead(resolved_at, now).map_err(|refusal| refusal.at(["resolvedAt"]))?;
+        entered.resolved_at = Some(resolved_at);
+    }
     entered.backfilled = true;
     entered.version = 1;
     incident::insert(write.db(), &entered).await?;

@@ -16,7 +16,7 @@ use crate::commands::{Call, Context};
 use crate::domain::maintenance::MaintenanceStatus;
 use crate::domain::time::Timestamp;
 use crate::entity::{maintenance, page};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::Write;
 
 const STARTED: &str = "The scheduled maintenance has started.";
@@ -42,11 +42,18 @@ pub async fn run_due(app: &Arc<App>) -> Result<usize> {
     };
     let mut moved = 0;
     for id in due(app, app.clock.now()).await? {
-        let done: Done = transact(&context, "maintenanceAutomation", Call::PLAIN, id, |write, id| {
+        let done: Result<Done> = transact(&context, "maintenanceAutomation", Call::PLAIN, id, |write, id| {
             move_if_due(write, id).boxed()
         })
-        .await?;
-        moved += usize::from(done.moved);
+        .await;
+        match done {
+            Ok(done) => moved += usize::from(done.moved),
+            // A rule that stops one, or a page that was taken off meanwhile, holds up no other.
+            Err(Error::Refused(refused)) => {
+                tracing::warn!(maintenance = %id, %refused, "a maintenance could not move by itself");
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok(moved)
 }
@@ -130,7 +137,8 @@ async fn move_if_due(write: &mut Write, id: Uuid) -> Result<Done> {
         expected_version: Some(found.version),
         status: Some(to),
         body: body.to_owned(),
-        display_at: None,
+        // It may have been announced a little ahead of the clock.
+        display_at: Some(write.now().max(found.announced_at)),
         components: Vec::<ComponentState>::new(),
     };
     post_update_in(write, post).await?;

@@ -3,7 +3,7 @@
 
 use async_graphql::{Context, ID, InputObject, Json, MaybeUndefined, Object};
 
-use super::{after, call, change, command, payload};
+use super::{after, call, change, command, implied, payload};
 use crate::commands;
 use crate::commands::incident::Changed;
 use crate::graphql::enums::{ComponentStatus, Impact, IncidentStatus};
@@ -152,7 +152,7 @@ pub struct IncidentBackfillInput {
     title: String,
     /// When it began; the time of its first update unless given. `TIME_IN_FUTURE`.
     started_at: Option<DateTime>,
-    /// When it was over; the time of the update that resolved it unless given.
+    /// When it was over; the time of the update that resolved it unless given. `TIME_IN_FUTURE`.
     resolved_at: Option<DateTime>,
     /// Its impact, where it is not to be computed.
     impact_override: Option<Impact>,
@@ -349,7 +349,7 @@ impl IncidentMutation {
             components: states(&input.components),
         };
         let resolved = commands::incident::post_update(&command(ctx)?, call(input.idempotency_key), resolve).await;
-        let (incident, update, user_errors) = shown(ctx, resolved)?;
+        let (incident, update, user_errors) = shown(ctx, implied(resolved, "status"))?;
         Ok(IncidentResolvePayload {
             incident,
             update,

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, Object};
 
-use super::{after, call, command, payload};
+use super::{after, call, command, implied, payload};
 use crate::commands;
 use crate::commands::maintenance::{Changed, PostUpdate};
 use crate::domain::maintenance::MaintenanceStatus as Status;
@@ -282,7 +282,7 @@ impl MaintenanceMutation {
             input.display_at,
         );
         let started = commands::maintenance::post_update(&command(ctx)?, call(input.idempotency_key), start).await;
-        let (maintenance, update, user_errors) = shown(ctx, started)?;
+        let (maintenance, update, user_errors) = shown(ctx, implied(started, "status"))?;
         Ok(MaintenanceStartPayload {
             maintenance,
             update,
@@ -328,7 +328,7 @@ impl MaintenanceMutation {
             input.display_at,
         );
         let completed = commands::maintenance::post_update(&command(ctx)?, call(input.idempotency_key), complete).await;
-        let (maintenance, update, user_errors) = shown(ctx, completed)?;
+        let (maintenance, update, user_errors) = shown(ctx, implied(completed, "status"))?;
         Ok(MaintenanceCompletePayload {
             maintenance,
             update,
@@ -345,7 +345,7 @@ impl MaintenanceMutation {
         let status = Some(Status::Cancelled);
         let cancel = update(&input.maintenance, input.expected_version, status, input.body, None);
         let cancelled = commands::maintenance::post_update(&command(ctx)?, call(input.idempotency_key), cancel).await;
-        let (maintenance, update, user_errors) = shown(ctx, cancelled)?;
+        let (maintenance, update, user_errors) = shown(ctx, implied(cancelled, "status"))?;
         Ok(MaintenanceCancelPayload {
             maintenance,
             update,

@@ -17,12 +17,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 impl Test {
     /// What a document is answered to the admin: the whole response.
     pub(crate) async fn answer(&self, document: &str, variables: Value) -> Value {
-        self.post(document, variables, Some(ADMIN)).await
+        self.respond(document, variables, Some(ADMIN)).await.1
     }
 
     /// What a document is answered to the public.
     pub(crate) async fn public_answer(&self, document: &str, variables: Value) -> Value {
-        self.post(document, variables, None).await
+        self.respond(document, variables, None).await.1
     }
 
     /// The data of an answer to the admin, which must be without errors.
@@ -35,21 +35,30 @@ impl Test {
         faultless(self.public_answer(document, variables).await)
     }
 
-    async fn post(&self, document: &str, variables: Value, token: Option<&str>) -> Value {
+    /// The status and the answer to a document of somebody with a token, or with none.
+    pub(crate) async fn respond(&self, document: &str, variables: Value, token: Option<&str>) -> (u16, Value) {
+        let body = json!({ "query": document, "variables": variables }).to_string();
+        self.send(body, token).await
+    }
+
+    /// The status and the answer to a body as it stands.
+    pub(crate) async fn send(&self, body: impl Into<reqwest::Body>, token: Option<&str>) -> (u16, Value) {
         let mut request = self
             .http
-            .post(format!("http://{}/graphql", self.address))
-            .json(&json!({ "query": document, "variables": variables }));
+            .post(self.graphql())
+            .header("content-type", "application/json")
+            .body(body);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
-        request
-            .send()
-            .await
-            .expect("the server answers")
-            .json()
-            .await
-            .expect("the answer is JSON")
+        let response = request.send().await.expect("the server answers");
+        let status = response.status().as_u16();
+        (status, response.json().await.expect("the answer is JSON"))
+    }
+
+    /// Where GraphQL is served.
+    pub(crate) fn graphql(&self) -> String {
+        format!("http://{}/graphql", self.address)
     }
 
     /// Opens a WebSocket that has been let in, as the admin or as the public.
