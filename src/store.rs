@@ -8,4 +8,4 @@ mod write;
 
 pub use connect::{ConnectError, Options, Store};
 pub use snapshot::Snapshot;
-pub use write::{Author, Write};
+pub use write::{Author, ROW_LOCK, Write};

@@ -93,15 +93,10 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
+        // The slug of a page that was taken off is free again. sea-query cannot say WHERE on an index for both databases.
         manager
-            .create_index(
-                Index::create()
-                    .unique()
-                    .name("page_slug")
-                    .table(Page::Table)
-                    .col(Page::Slug)
-                    .to_owned(),
-            )
+            .get_connection()
+            .execute_unprepared("CREATE UNIQUE INDEX page_slug ON page (slug) WHERE archived_at IS NULL")
             .await?;
         manager
             .create_index(

@@ -103,10 +103,12 @@ async fn log(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(big_integer(Event::At))
                 .col(text(Event::Payload))
                 .primary_key(Index::create().col(Event::PageId).col(Event::StaffNumber))
+                // To the heads, whose row is locked by then, and not to the page, which somebody may hold who waits for
+                // the heads.
                 .foreign_key(
                     ForeignKey::create()
                         .from(Event::Table, Event::PageId)
-                        .to(Page::Table, Page::Id),
+                        .to(PageLog::Table, PageLog::PageId),
                 )
                 .to_owned(),
         )

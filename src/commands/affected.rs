@@ -13,7 +13,7 @@ use crate::domain::refusal::{Refusal, Refused, Thing};
 use crate::domain::timeline::Change;
 use crate::entity::component;
 use crate::error::Result;
-use crate::store::Write;
+use crate::store::{ROW_LOCK, Write};
 
 /// A component and the status it is to have.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ impl Locked {
             .filter(component::Column::Id.is_in(wanted))
             .filter(component::Column::ArchivedAt.is_null())
             .order_by_asc(component::Column::Id)
-            .lock_exclusive()
+            .lock(ROW_LOCK)
             .all(write.db())
             .await?;
         let mut locked = HashMap::new();

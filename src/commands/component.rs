@@ -14,9 +14,10 @@ use crate::domain::component::{Component, ComponentGroup, ComponentStatus};
 use crate::domain::event::{Event, EventKind, StatusMove, Subject};
 use crate::domain::refusal::{Refusal, Thing};
 use crate::domain::time::Timestamp;
+use crate::domain::timeline::Change;
 use crate::entity::{component, component_change};
 use crate::error::{Error, Result};
-use crate::store::Write;
+use crate::store::{ROW_LOCK, Write};
 
 /// A component to be made.
 #[derive(Clone, Debug, Serialize)]
@@ -102,7 +103,7 @@ async fn create_in(write: &mut Write, input: Create) -> Result<Component> {
     };
     insert(write, &component).await?;
     if component.status != ComponentStatus::Operational {
-        insert_change(write, &component, ComponentStatus::Operational, write.now()).await?;
+        insert_change(write, change(&component, ComponentStatus::Operational), write.now()).await?;
     }
     write.record(
         component.page,
@@ -150,6 +151,9 @@ pub async fn move_to(context: &Context, call: Call, input: Move) -> Result<Compo
 }
 
 async fn move_in(write: &mut Write, input: Move) -> Result<Component> {
+    if input.position.is_some_and(i32::is_negative) {
+        return Err(Error::BadUserInput("`position` must not be negative".to_owned()));
+    }
     let known = present(write, input.component).await?;
     let group = input.group.unwrap_or(known.group);
     check_group(write, known.page, group).await?;
@@ -209,7 +213,7 @@ async fn set_status_in(write: &mut Write, input: SetStatus) -> Result<Component>
     component.version += 1;
     component.updated_at = write.now();
     update(write, &component, None).await?;
-    insert_change(write, &component, from, write.now()).await?;
+    insert_change(write, change(&component, from), write.now()).await?;
     let mut event = Event::of(EventKind::ComponentStatusChanged, Subject::Component(component.clone()));
     event.status_move = Some(StatusMove {
         from,
@@ -280,26 +284,29 @@ async fn store(write: &mut Write, component: &mut Component, kind: EventKind) ->
     Ok(())
 }
 
-/// Keeps that a component went to the status it has, with no update to say so.
-pub(super) async fn insert_change(
-    write: &Write,
-    component: &Component,
-    from: ComponentStatus,
-    at: Timestamp,
-) -> Result<()> {
+/// Keeps that a component went from one status to another, with no update to say so.
+pub(super) async fn insert_change(write: &Write, change: Change, at: Timestamp) -> Result<()> {
     let row = component_change::Model {
         id: Uuid::now_v7(),
-        component_id: component.id,
+        component_id: change.component,
         update_id: None,
         position: 0,
-        from_status: from.as_str().to_owned(),
-        to_status: component.status.as_str().to_owned(),
+        from_status: change.from.as_str().to_owned(),
+        to_status: change.to.as_str().to_owned(),
         at: at.millis(),
     };
     component_change::Entity::insert(row.into_active_model().reset_all())
         .exec_without_returning(write.db())
         .await?;
     Ok(())
+}
+
+fn change(component: &Component, from: ComponentStatus) -> Change {
+    Change {
+        component: component.id,
+        from,
+        to: component.status,
+    }
 }
 
 /// The components that stand together, in their order.
@@ -322,7 +329,7 @@ async fn siblings_and(write: &Write, page: Uuid, group: Option<Uuid>, joining: O
         .filter(wanted)
         .filter(component::Column::ArchivedAt.is_null())
         .order_by_asc(component::Column::Id)
-        .lock_exclusive()
+        .lock(ROW_LOCK)
         .all(write.db())
         .await?;
     let mut siblings = rows
@@ -347,7 +354,7 @@ async fn check_group(write: &Write, page: Uuid, group: Option<Uuid>) -> Result<(
 
 /// A component that is there, locked until the transaction ends.
 async fn locked(write: &Write, id: Uuid) -> Result<Component> {
-    find(write, component::Entity::find_by_id(id).lock_exclusive()).await
+    find(write, component::Entity::find_by_id(id).lock(ROW_LOCK)).await
 }
 
 /// A component that is there, not locked: for those who lock more than one.

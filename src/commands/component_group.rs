@@ -12,7 +12,7 @@ use crate::domain::event::{Event, EventKind, Subject};
 use crate::domain::refusal::{Refusal, Thing};
 use crate::entity::component_group;
 use crate::error::Result;
-use crate::store::Write;
+use crate::store::{ROW_LOCK, Write};
 
 /// A group to be made.
 #[derive(Clone, Debug, Serialize)]
@@ -162,7 +162,7 @@ async fn store(write: &mut Write, group: &mut ComponentGroup, kind: EventKind) -
 pub(super) async fn locked(write: &Write, id: Uuid, field: &str) -> Result<ComponentGroup> {
     let found = component_group::Entity::find_by_id(id)
         .filter(component_group::Column::ArchivedAt.is_null())
-        .lock_exclusive()
+        .lock(ROW_LOCK)
         .one(write.db())
         .await?;
     let Some(row) = found else {

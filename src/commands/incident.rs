@@ -22,7 +22,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::timeline::{Change, Edit, Post};
 use crate::entity::{self, incident};
 use crate::error::{Error, Result};
-use crate::store::Write;
+use crate::store::{ROW_LOCK, Write};
 
 pub use super::affected::ComponentState;
 pub use amend::{Amend, amend};
@@ -287,10 +287,7 @@ async fn reopen_in(write: &mut Write, input: Reopen) -> Result<Changed> {
 /// # Errors
 /// `INCIDENT_NOT_FOUND`.
 pub(super) async fn locked(write: &Write, id: Uuid) -> Result<Incident> {
-    let rows = incident::Entity::find_by_id(id)
-        .lock_exclusive()
-        .all(write.db())
-        .await?;
+    let rows = incident::Entity::find_by_id(id).lock(ROW_LOCK).all(write.db()).await?;
     let Some(found) = incident::load(write.db(), rows).await?.pop() else {
         return Err(Refusal::NotFound(Thing::Incident).at(["incident"]).into());
     };

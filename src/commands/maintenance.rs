@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::affected::{ComponentState, Locked, check_list, components};
 use super::transact::transact;
-use super::{Call, Context, page, valid};
+use super::{Call, Context, component, page, valid};
 use crate::domain::component::Component;
 use crate::domain::event::{Event, EventKind, Subject};
 use crate::domain::maintenance::{Amendment, Maintenance, MaintenanceStatus, Scheduling};
@@ -18,7 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::timeline::{Change, Post};
 use crate::entity::maintenance;
 use crate::error::Result;
-use crate::store::Write;
+use crate::store::{ROW_LOCK, Write};
 
 pub use automation::{next_due, run_due};
 
@@ -84,7 +84,7 @@ pub async fn schedule(context: &Context, call: Call, input: Schedule) -> Result<
 
 async fn schedule_in(write: &mut Write, input: Schedule) -> Result<Changed> {
     page::require(write, input.page, Thing::Page, "page").await?;
-    check_components(write, input.page, &input.components).await?;
+    check_components(write, input.page, &input.components, &[]).await?;
     let scheduling = Scheduling {
         id: Uuid::now_v7(),
         page: input.page,
@@ -130,9 +130,8 @@ pub async fn amend(context: &Context, call: Call, input: Amend) -> Result<Change
 async fn amend_in(write: &mut Write, input: Amend) -> Result<Changed> {
     let before = locked(write, input.maintenance).await?;
     valid::version(input.expected_version, before.version)?;
-    if let Some(named) = &input.components {
-        check_components(write, before.page, named).await?;
-    }
+    let named = input.components.as_deref().unwrap_or_default();
+    let locked = check_components(write, before.page, named, &before.components).await?;
     let amendment = Amendment {
         title: input.title.as_deref().map(valid::title).transpose()?,
         scheduled_for: input.scheduled_for,
@@ -145,14 +144,11 @@ async fn amend_in(write: &mut Write, input: Amend) -> Result<Changed> {
         return unchanged(write, after, None).await;
     }
     maintenance::save(write.db(), &before, &after).await?;
-    record(
-        write,
-        EventKind::MaintenanceAmended,
-        after,
-        None,
-        (Locked::default(), &[]),
-    )
-    .await
+    let changes = after.amending_changes(&before.components, |id| locked.status(id));
+    for change in &changes {
+        component::insert_change(write, *change, write.now()).await?;
+    }
+    record(write, EventKind::MaintenanceAmended, after, None, (locked, &changes)).await
 }
 
 /// Posts an update, which may move the maintenance. Beginning puts its components under maintenance, completing puts
@@ -216,7 +212,7 @@ async fn post_update_in(write: &mut Write, input: PostUpdate) -> Result<Changed>
 /// A maintenance that is there, on a page that is there, locked until the transaction ends.
 async fn locked(write: &Write, id: Uuid) -> Result<Maintenance> {
     let rows = maintenance::Entity::find_by_id(id)
-        .lock_exclusive()
+        .lock(ROW_LOCK)
         .all(write.db())
         .await?;
     let Some(found) = maintenance::load(write.db(), rows).await?.pop() else {
@@ -226,15 +222,16 @@ async fn locked(write: &Write, id: Uuid) -> Result<Maintenance> {
     Ok(found)
 }
 
-async fn check_components(write: &Write, page: Uuid, named: &[Uuid]) -> Result<()> {
+/// Checks the components a call names, and locks them together with those the maintenance has already.
+async fn check_components(write: &Write, page: Uuid, named: &[Uuid], known: &[Uuid]) -> Result<Locked> {
     let list = |refused: Refused| Refused {
         field: refused.field.into_iter().take(2).collect(),
         why: refused.why,
     };
     check_list(named.iter().copied()).map_err(list)?;
-    let locked = Locked::lock(write, page, named.iter().copied()).await?;
+    let locked = Locked::lock(write, page, named.iter().chain(known).copied()).await?;
     locked.require(named.iter().copied()).map_err(list)?;
-    Ok(())
+    Ok(locked)
 }
 
 /// Puts what became of a maintenance into the log, and after it what became of its components.

@@ -12,7 +12,7 @@ use crate::domain::page::{Page, Visibility};
 use crate::domain::refusal::{Refusal, Thing};
 use crate::entity::page;
 use crate::error::{Error, Result};
-use crate::store::Write;
+use crate::store::{ROW_LOCK, Write};
 
 /// A page to be made.
 #[derive(Clone, Debug, Serialize)]
@@ -122,7 +122,9 @@ async fn amend_in(write: &mut Write, input: Amend) -> Result<Page> {
         .exec(write.db())
         .await
         .map_err(|error| taken(error.into()))?;
-    write.record(page.id, Event::of(EventKind::PageAmended, Subject::Page));
+    let mut event = Event::of(EventKind::PageAmended, Subject::Page);
+    event.is_farewell = before.visibility == Visibility::Public && page.visibility == Visibility::Private;
+    write.record(page.id, event);
     Ok(page)
 }
 
@@ -154,7 +156,7 @@ async fn archive_in(write: &mut Write, input: Archive) -> Result<Page> {
 pub(super) async fn locked(write: &Write, id: Uuid) -> Result<Page> {
     let found = page::Entity::find_by_id(id)
         .filter(page::Column::ArchivedAt.is_null())
-        .lock_exclusive()
+        .lock(ROW_LOCK)
         .one(write.db())
         .await?;
     match found {

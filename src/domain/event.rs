@@ -9,7 +9,7 @@ use super::component::{Component, ComponentGroup, ComponentStatus};
 use super::impact::Condition;
 use super::incident::Incident;
 use super::maintenance::Maintenance;
-use super::page::Page;
+use super::page::{Page, Visibility};
 
 /// The version of the payload's form. A reader refuses one it does not know rather than guess.
 pub const PAYLOAD_VERSION: u32 = 1;
@@ -131,9 +131,20 @@ pub struct Event {
     /// The update that was posted or edited.
     pub update: Option<Uuid>,
     pub status_move: Option<StatusMove>,
+    /// The last the public hears of a page that is taken from its sight.
+    pub is_farewell: bool,
 }
 
 impl Event {
+    /// Who hears of it on a page of this visibility: what happens on a private page is the staff's alone, but for the
+    /// change that made it private, which ends what the public followed.
+    pub fn audience(&self, visibility: Visibility) -> Audience {
+        match visibility {
+            Visibility::Private if !self.is_farewell => Audience::Staff,
+            _ => self.kind.audience(),
+        }
+    }
+
     /// An event about a thing that affects no components.
     pub const fn of(kind: EventKind, subject: Subject) -> Event {
         Event {
@@ -142,6 +153,7 @@ impl Event {
             components: Vec::new(),
             update: None,
             status_move: None,
+            is_farewell: false,
         }
     }
 }

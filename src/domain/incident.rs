@@ -180,18 +180,16 @@ impl Incident {
     /// # Errors
     /// `ILLEGAL_TRANSITION`, `UPDATE_BEFORE_START`, `TIME_IN_FUTURE`, `TOO_MANY_UPDATES`.
     pub fn post(&mut self, post: Post<IncidentStatus>, now: Timestamp) -> Result<(), Refused> {
-        let refused = match self.status.transition(post.status) {
-            Ok(IncidentStatus::Postmortem) => Some(IllegalTransition {
+        // A postmortem is published, never posted: its entry has a text of its own.
+        let moved = match self.status.transition(post.status) {
+            Ok(IncidentStatus::Postmortem) => Err(IllegalTransition {
                 from: self.status,
                 to: IncidentStatus::Postmortem,
-                allowed: self.status.allowed(),
+                allowed: Vec::new(),
             }),
-            Ok(_) => None,
-            Err(refusal) => Some(refusal),
+            other => other,
         };
-        if let Some(refusal) = refused {
-            return Err(Refusal::from(refusal).at(["status"]));
-        }
+        moved.map_err(|refusal| Refusal::from(refusal).at(["status"]))?;
         timeline::check_display_at(post.display_at, self.started_at, now)?;
         self.add(post, now)
     }

@@ -123,6 +123,22 @@ pub fn check_window(from: Timestamp, until: Timestamp) -> Result<(), Refused> {
     }
 }
 
+const fn put_under(component: Uuid) -> Change {
+    Change {
+        component,
+        from: ComponentStatus::Operational,
+        to: ComponentStatus::UnderMaintenance,
+    }
+}
+
+const fn put_back(component: Uuid) -> Change {
+    Change {
+        component,
+        from: ComponentStatus::UnderMaintenance,
+        to: ComponentStatus::Operational,
+    }
+}
+
 impl Maintenance {
     /// A maintenance as it is announced, with its first update. Its window may lie in the past, for one that is entered
     /// late.
@@ -212,16 +228,31 @@ impl Maintenance {
     ) -> Vec<Change> {
         let begins = to.is_active() && !self.status.is_active();
         let ends = to == MaintenanceStatus::Completed && self.status.is_active();
-        let change = |component: Uuid| {
-            let from = current(component)?;
-            let to = match from {
-                ComponentStatus::Operational if begins => ComponentStatus::UnderMaintenance,
-                ComponentStatus::UnderMaintenance if ends => ComponentStatus::Operational,
-                _ => return None,
-            };
-            Some(Change { component, from, to })
+        let change = |component: &Uuid| match current(*component)? {
+            ComponentStatus::Operational if begins => Some(put_under(*component)),
+            ComponentStatus::UnderMaintenance if ends => Some(put_back(*component)),
+            _ => None,
         };
-        self.components.iter().copied().filter_map(change).collect()
+        self.components.iter().filter_map(change).collect()
+    }
+
+    /// What an amendment of the components does to them while the work goes on: one that joins is put under maintenance,
+    /// one that leaves is put back. `before` are those it had.
+    pub fn amending_changes(&self, before: &[Uuid], current: impl Fn(Uuid) -> Option<ComponentStatus>) -> Vec<Change> {
+        if !self.status.is_active() {
+            return Vec::new();
+        }
+        let joins = |component: &Uuid| {
+            let is_new = !before.contains(component) && current(*component) == Some(ComponentStatus::Operational);
+            is_new.then(|| put_under(*component))
+        };
+        let leaves = |component: &Uuid| {
+            let is_gone =
+                !self.components.contains(component) && current(*component) == Some(ComponentStatus::UnderMaintenance);
+            is_gone.then(|| put_back(*component))
+        };
+        let joining = self.components.iter().filter_map(joins);
+        joining.chain(before.iter().filter_map(leaves)).collect()
     }
 
     /// Where automation has it go at this time, if anywhere.

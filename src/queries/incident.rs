@@ -225,8 +225,7 @@ async fn past_matching(view: &View, page: Uuid, place: Place, filter: &Filter) -
         let mut all = HashMap::new();
         for page in pages {
             let db = view.db().await?;
-            let entries =
-                log::standing_at(db, page, view.audience(), SubjectKind::Incident, place.staff_number).await?;
+            let entries = log::standing_at(db, page, SubjectKind::Incident, place.staff_number).await?;
             let mut incidents = Vec::new();
             for entry in entries {
                 if let Subject::Incident(incident) = &entry.payload.subject {

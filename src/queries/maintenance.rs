@@ -160,8 +160,7 @@ async fn past_matching(view: &View, page: Uuid, place: Place, filter: &Filter) -
         let mut all = HashMap::new();
         for page in pages {
             let db = view.db().await?;
-            let entries =
-                log::standing_at(db, page, view.audience(), SubjectKind::Maintenance, place.staff_number).await?;
+            let entries = log::standing_at(db, page, SubjectKind::Maintenance, place.staff_number).await?;
             let mut maintenances = Vec::new();
             for entry in entries {
                 if let Subject::Maintenance(maintenance) = &entry.payload.subject {

@@ -209,10 +209,7 @@ impl View {
             Moment::Past(place) => {
                 let mut all = HashMap::new();
                 for page in pages {
-                    all.insert(
-                        page,
-                        Arc::new(past_parts(self.db().await?, page, self.audience(), place).await?),
-                    );
+                    all.insert(page, Arc::new(past_parts(self.db().await?, page, place).await?));
                 }
                 Ok(all)
             }
@@ -259,14 +256,14 @@ async fn present_parts(db: &DatabaseTransaction, pages: Vec<Uuid>) -> Result<Has
         .collect()
 }
 
-async fn past_parts(db: &DatabaseTransaction, page: Uuid, audience: Audience, place: Place) -> Result<Parts> {
+async fn past_parts(db: &DatabaseTransaction, page: Uuid, place: Place) -> Result<Parts> {
     let (mut groups, mut present, mut archived) = (Vec::new(), Vec::new(), Vec::new());
-    for entry in log::standing_at(db, page, audience, SubjectKind::ComponentGroup, place.staff_number).await? {
+    for entry in log::standing_at(db, page, SubjectKind::ComponentGroup, place.staff_number).await? {
         if let (Subject::ComponentGroup(group), false) = (&entry.payload.subject, entry.kind.removes()) {
             groups.push(group.clone());
         }
     }
-    for entry in log::standing_at(db, page, audience, SubjectKind::Component, place.staff_number).await? {
+    for entry in log::standing_at(db, page, SubjectKind::Component, place.staff_number).await? {
         if let Subject::Component(component) = &entry.payload.subject {
             let kept = if entry.kind.removes() {
                 &mut archived
@@ -276,7 +273,7 @@ async fn past_parts(db: &DatabaseTransaction, page: Uuid, audience: Audience, pl
             kept.push(component.clone());
         }
     }
-    let pages = log::standing_at(db, page, audience, SubjectKind::Page, place.staff_number).await?;
+    let pages = log::standing_at(db, page, SubjectKind::Page, place.staff_number).await?;
     let stood = pages
         .into_iter()
         .find(|entry| !entry.kind.removes())

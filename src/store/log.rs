@@ -183,15 +183,9 @@ pub async fn place_at(db: &impl ConnectionTrait, page: Uuid, at: Timestamp) -> R
     }))
 }
 
-/// The newest event of each thing of a kind, up to a number of the staff's stream and as an audience sees them:
-/// what stood at that place, and what had been taken off by then.
-pub async fn standing_at(
-    db: &impl ConnectionTrait,
-    page: Uuid,
-    audience: Audience,
-    kind: SubjectKind,
-    up_to: u64,
-) -> Result<Vec<Entry>> {
+/// The newest event of each thing of a kind, up to a number of the staff's stream: what stood at that place, and what had
+/// been taken off by then. It is for the reader to cut it to an audience.
+pub async fn standing_at(db: &impl ConnectionTrait, page: Uuid, kind: SubjectKind, up_to: u64) -> Result<Vec<Entry>> {
     let newest = Alias::new("newest");
     let mut of_each = Query::select();
     of_each
@@ -201,9 +195,6 @@ pub async fn standing_at(
         .and_where(event::Column::SubjectKind.eq(kind.as_str()))
         .and_where(event::Column::StaffNumber.lte(stored(up_to)))
         .group_by_col(event::Column::SubjectId);
-    if audience == Audience::Public {
-        of_each.and_where(event::Column::PublicNumber.is_not_null());
-    }
     let rows = event::Entity::find()
         .filter(event::Column::PageId.eq(page))
         .filter(event::Column::StaffNumber.in_subquery(of_each))
@@ -245,13 +236,10 @@ async fn prune_page(db: &DatabaseTransaction, page: Uuid, older_than: Timestamp)
         .and_where(event::Column::StaffNumber.lte(stored(place.staff_number)))
         .group_by_col(event::Column::SubjectKind)
         .group_by_col(event::Column::SubjectId);
-    let mut newest_public = newest.clone();
-    newest_public.and_where(event::Column::PublicNumber.is_not_null());
     let deleted = event::Entity::delete_many()
         .filter(event::Column::PageId.eq(page))
         .filter(event::Column::StaffNumber.lte(stored(place.staff_number)))
         .filter(event::Column::StaffNumber.not_in_subquery(newest))
-        .filter(event::Column::StaffNumber.not_in_subquery(newest_public))
         .exec(db)
         .await?;
     page_log::Entity::update_many()

@@ -1,6 +1,6 @@
 //! `Write`: the one way to change anything. Rows, events, heads and audit become visible together, or not at all.
 
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, LockType};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
@@ -16,6 +16,12 @@ use crate::domain::impact;
 use crate::domain::time::Timestamp;
 use crate::entity::{self, audit, component, event, page, page_log};
 use crate::error::{Error, Result};
+
+/// How a command locks the rows it is going to change, until its transaction ends.
+///
+/// Not `FOR UPDATE`: that would also stop others from writing rows that merely refer to these, and two writers that hold
+/// each other up so would be a deadlock. SQLite has one writer and needs no lock.
+pub const ROW_LOCK: LockType = LockType::NoKeyUpdate;
 
 /// Who changes something, for the audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,19 +138,18 @@ impl Write {
     /// commit, so numbers become visible in order, and a rollback gives them back; it is locked after all other rows,
     /// so that writers of one page wait for one another as briefly as can be.
     async fn append(&self, page: Uuid, events: Vec<Event>) -> Result<()> {
-        let public_count = events
-            .iter()
-            .filter(|event| event.kind.audience() == Audience::Public)
-            .count();
-        let log = self.raise_heads(page, events.len(), public_count).await?;
+        let log = self.raise_staff_head(page, events.len()).await?;
         let stands = self.page_and_condition(page).await?;
+        let is_public = |event: &Event| event.audience(stands.0.visibility) == Audience::Public;
+        let public_count = events.iter().filter(|event| is_public(event)).count();
+        let public_head = self.raise_public_head(page, &log, public_count).await?;
         self.audit(page, events.first()).await?;
 
         let staff_numbers = log.staff_head - count(events.len()) + 1..;
-        let mut public_number = log.public_head - count(public_count);
+        let mut public_number = public_head - count(public_count);
         let mut rows = Vec::with_capacity(events.len());
         for (staff_number, event) in staff_numbers.zip(events) {
-            let is_public = event.kind.audience() == Audience::Public;
+            let is_public = is_public(&event);
             public_number += i64::from(is_public);
             let (kind, subject) = (event.kind, event.subject.kind());
             let subject_id = event.subject.id(page);
@@ -176,7 +181,7 @@ impl Write {
     }
 
     /// The log's clock never goes back, also where the machine's does: "as of T" is then one place in the log.
-    async fn raise_heads(&self, page: Uuid, staff: usize, public: usize) -> Result<page_log::Model> {
+    async fn raise_staff_head(&self, page: Uuid, by: usize) -> Result<page_log::Model> {
         let now = self.now.millis();
         let later = CaseStatement::new()
             .case(
@@ -187,11 +192,7 @@ impl Write {
         let raised = page_log::Entity::update_many()
             .col_expr(
                 page_log::Column::StaffHead,
-                Expr::col(page_log::Column::StaffHead).add(count(staff)),
-            )
-            .col_expr(
-                page_log::Column::PublicHead,
-                Expr::col(page_log::Column::PublicHead).add(count(public)),
+                Expr::col(page_log::Column::StaffHead).add(count(by)),
             )
             .col_expr(page_log::Column::LastAt, later.into())
             .filter(page_log::Column::PageId.eq(page))
@@ -201,6 +202,19 @@ impl Write {
             .into_iter()
             .next()
             .ok_or_else(|| Error::Corrupt("a page without a log".to_owned()))
+    }
+
+    /// Raises the public head under the lock that raising the other took, once it is known who may hear.
+    async fn raise_public_head(&self, page: Uuid, log: &page_log::Model, by: usize) -> Result<i64> {
+        let head = log.public_head + count(by);
+        if by > 0 {
+            page_log::Entity::update_many()
+                .col_expr(page_log::Column::PublicHead, Expr::value(head))
+                .filter(page_log::Column::PageId.eq(page))
+                .exec(self.db())
+                .await?;
+        }
+        Ok(head)
     }
 
     /// The page and what its components make of it, read under the lock of the heads: each event says what stood at

@@ -11,6 +11,7 @@ use crate::domain::component::{Component, ComponentGroup, ComponentStatus};
 use crate::domain::event::{Event, EventKind, Subject};
 use crate::domain::refusal::Refused;
 use crate::domain::time::Timestamp;
+use crate::domain::timeline::Change;
 use crate::entity::{component, component_group};
 use crate::error::Result;
 use crate::statuspage::{self, Capture, Kind};
@@ -158,7 +159,12 @@ async fn take_component(
     let (at, from) = left_at.unwrap_or((component.updated_at, ComponentStatus::Operational));
     if from != component.status {
         // It went there by hand, outside of any incident: the last touch is the best that is known of when.
-        components::insert_change(write, &component, from, at.max(component.updated_at)).await?;
+        let change = Change {
+            component: component.id,
+            from,
+            to: component.status,
+        };
+        components::insert_change(write, change, at.max(component.updated_at)).await?;
     }
     let (page, id) = (component.page, component.id);
     write.record(

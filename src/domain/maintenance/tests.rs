@@ -273,3 +273,33 @@ fn a_maintenance_that_is_not_automatic_may_overrun() {
 
     assert_eq!((after.status, after.due(minute(200))), (InProgress, None));
 }
+
+#[test]
+fn components_that_join_or_leave_the_work_are_put_under_maintenance_or_back() {
+    let known = [(id(31), UnderMaintenance), (id(32), Operational), (id(33), MajorOutage)];
+    let current = |wanted| known.iter().find(|(one, _)| *one == wanted).map(|(_, status)| *status);
+
+    for &status in MaintenanceStatus::ALL {
+        let mut amended = maintenance(status);
+        amended.components = vec![id(32), id(33)];
+
+        let changes = amended.amending_changes(&[id(31), id(33)], current);
+
+        let joins = Change {
+            component: id(32),
+            from: Operational,
+            to: UnderMaintenance,
+        };
+        let leaves = Change {
+            component: id(31),
+            from: UnderMaintenance,
+            to: Operational,
+        };
+        let expected = if status.is_active() {
+            vec![joins, leaves]
+        } else {
+            Vec::new()
+        };
+        assert_eq!(changes, expected, "{status}");
+    }
+}
