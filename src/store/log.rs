@@ -207,7 +207,7 @@ impl Store {
     /// Takes events older than an instant out of every page's log and raises the floors; the newest of those of each
     /// thing stays, so that the page can still be shown as of any later time. Returns how many went.
     pub async fn prune(&self, older_than: Timestamp) -> Result<u64> {
-        let write = self.begin_plain().await?;
+        let (write, _turn) = self.begin_plain().await?;
         let pages: Vec<Uuid> = page_log::Entity::find()
             .select_only()
             .column(page_log::Column::PageId)
