@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{ID, Object, SimpleObject};
+use uuid::Uuid;
 
 use super::component::{self, Component, ComponentGroup};
 use super::connection::{self, Arguments, Counted, Counting, LogCursor, page_size};
 use super::enums::{Impact, PageVisibility};
-use super::error::Result;
+use super::error::{Failure, Result};
 use super::event::{PageEvent, Standing};
 use super::id::{self, Kind};
 use super::incident::{Incident, IncidentFilter};
@@ -19,6 +20,15 @@ use crate::domain::cursor::Resume;
 use crate::domain::impact::Condition;
 use crate::domain::maintenance::MaintenanceStatus;
 use crate::queries::{self, View};
+
+/// The page that something stands on.
+///
+/// # Errors
+/// `PAGE_NOT_FOUND` where it was taken off meanwhile: the first answer to an idempotent call may be given again then.
+pub(super) async fn state(view: &View, id: Uuid) -> Result<Arc<domain::page::Page>> {
+    let page = view.parts(id).await?.page.clone();
+    page.ok_or_else(|| Failure::new("PAGE_NOT_FOUND", "There is no such page."))
+}
 
 /// One service's status page.
 #[derive(Clone, Debug)]
