@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::access::Access;
 use crate::clock::Clock;
@@ -71,10 +72,15 @@ impl App {
         if self.tasks.is_closed() {
             return Err(Error::ShuttingDown);
         }
-        match self.tasks.spawn(command).await {
+        match self.tasks.spawn(command.in_current_span()).await {
             Ok(result) => result,
             Err(error) => Err(Error::Panicked(error.to_string())),
         }
+    }
+
+    /// How many commands run.
+    pub fn running(&self) -> usize {
+        self.tasks.len()
     }
 
     /// Takes no further commands, and waits for those that run.

@@ -6,6 +6,6 @@ mod setting;
 mod snapshot;
 mod write;
 
-pub use connect::{ConnectError, Options, Store};
+pub use connect::{ConnectError, Options, SQL, Store};
 pub use snapshot::Snapshot;
 pub use write::{Author, ROW_LOCK, Write};

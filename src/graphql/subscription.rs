@@ -18,8 +18,9 @@ use super::query::{app, caller};
 use super::scalar::Cursor;
 use crate::access::may_see;
 use crate::app::App;
+use crate::domain;
 use crate::domain::audience::Audience;
-use crate::domain::cursor::Resume;
+use crate::domain::cursor::{Resume, StreamId};
 use crate::domain::event::{EventKind, Subject};
 use crate::domain::filter::EventFilter;
 use crate::error::Error;
@@ -48,9 +49,9 @@ impl Subscription {
         after: Option<Cursor>,
         filter: Option<PageEventFilter>,
     ) -> Result<impl Stream<Item = Result<PageEvent>> + use<>> {
-        let (mut watch, view) = Watch::begin(ctx, &page).await?;
+        let mut watch = Watch::begin(ctx, &page).await?;
         watch.filter = filter.unwrap_or_default().into();
-        watch.resume(view, after).await?;
+        watch.resume(after).await?;
         Ok(unfold(watch, |mut watch| async move {
             watch.next_event().await.map(|event| (event, watch))
         }))
@@ -59,8 +60,8 @@ impl Subscription {
     /// The page as it stands, and again after every change; what came in between may be folded together. `page` is its
     /// slug. It ends when the page is taken off.
     async fn page_changed(&self, ctx: &Context<'_>, page: String) -> Result<impl Stream<Item = Result<Page>> + use<>> {
-        let (mut watch, view) = Watch::begin(ctx, &page).await?;
-        watch.resume(view, None).await?;
+        let mut watch = Watch::begin(ctx, &page).await?;
+        watch.resume(None).await?;
         Ok(unfold(watch, |mut watch| async move {
             watch.next_page().await.map(|page| (page, watch))
         }))
@@ -73,23 +74,19 @@ impl Subscription {
         id: ID,
     ) -> Result<impl Stream<Item = Result<Incident>> + use<>> {
         let uuid = id::of(Kind::Incident, &id);
-        let view = View::now(app(ctx)?, caller(ctx)?.audience());
-        let found = queries::incident::by_ids(&view, &[uuid]).await?.pop();
-        let Some(incident) = found else {
-            return Err(Failure::new("INCIDENT_NOT_FOUND", "There is no such incident."));
+        let not_found = || Failure::new("INCIDENT_NOT_FOUND", "There is no such incident.");
+        let found = {
+            let view = View::now(app(ctx)?, caller(ctx)?.audience());
+            queries::incident::by_ids(&view, &[uuid]).await?.pop()
         };
-        let mut watch = Watch::of(ctx, &view, incident.page).await?;
-        let first = Incident::new(incident, view.clone());
-        watch.filter.incidents.insert(uuid);
-        watch.resume(view, None).await?;
-        watch.pending = None;
-        let state = (watch, Some(first));
-        Ok(unfold(state, move |(mut watch, first)| async move {
-            if let Some(first) = first {
-                return Some((Ok(first), (watch, None)));
-            }
-            let incident = watch.next_incident(uuid).await?;
-            Some((incident, (watch, None)))
+        let mut watch = Watch::of(ctx, found.ok_or_else(not_found)?.page).await?;
+        let first = watch.standing_incident(uuid).await?.ok_or_else(not_found)?;
+        Ok(unfold((watch, Some(first)), move |(mut watch, first)| async move {
+            let incident = match first {
+                Some(first) => first,
+                None => watch.next_incident(uuid).await?,
+            };
+            Some((Ok(incident), (watch, None)))
         }))
     }
 }
@@ -140,21 +137,20 @@ struct Watch {
 }
 
 impl Watch {
-    async fn begin(ctx: &Context<'_>, slug: &str) -> Result<(Watch, View)> {
-        let view = View::now(app(ctx)?, caller(ctx)?.audience());
-        let found = queries::page::by_slug(&view, slug).await?;
-        let Some(page) = found else {
-            return Err(not_found());
+    async fn begin(ctx: &Context<'_>, slug: &str) -> Result<Watch> {
+        let found = {
+            let view = View::now(app(ctx)?, caller(ctx)?.audience());
+            queries::page::by_slug(&view, slug).await?
         };
-        Ok((Watch::of(ctx, &view, page.id).await?, view))
+        Watch::of(ctx, found.ok_or_else(not_found)?.id).await
     }
 
-    /// Takes a place at the ring, before anything is read of the log.
-    async fn of(ctx: &Context<'_>, view: &View, page: Uuid) -> Result<Watch> {
+    /// Takes a place at the ring, before anything is read of the log. No view may be held meanwhile: it holds a
+    /// connection, and many who each wait for a second one would wait for one another.
+    async fn of(ctx: &Context<'_>, page: Uuid) -> Result<Watch> {
         let app = Arc::clone(app(ctx)?);
-        let stream = queries::log::stream(view, page);
-        let follow = app.live.follow(stream, 0).await?;
-        let audience = view.audience();
+        let audience = caller(ctx)?.audience();
+        let follow = app.live.follow(StreamId { page, audience }, 0).await?;
         Ok(Watch {
             app,
             audience,
@@ -167,7 +163,8 @@ impl Watch {
     }
 
     /// Decides where to go on from, and what comes first.
-    async fn resume(&mut self, view: View, after: Option<Cursor>) -> Result<()> {
+    async fn resume(&mut self, after: Option<Cursor>) -> Result<()> {
+        let view = View::now(&self.app, self.audience);
         let resume = match &after {
             Some(cursor) => queries::log::resume(&view, self.page, &cursor.0).await?,
             None => Resume::Reset,
@@ -202,17 +199,16 @@ impl Watch {
             match step {
                 Ok(Step::Entry(number, entry)) => {
                     let payload = entry.seen_by(self.audience);
-                    if self.ends_with(&entry) {
-                        self.is_over = true;
-                    }
                     if !may_see(self.audience, &payload.page) {
-                        return Some(Err(not_found()));
+                        // Hidden then, and maybe to be seen again by now.
+                        return Some(self.reset().await);
                     }
+                    self.is_over = entry.kind == EventKind::PageArchived;
                     if self.filter.matches(entry.kind, payload) || self.is_over {
                         return Some(Ok(self.event(number, &entry)));
                     }
                 }
-                Ok(Step::Lost) => return Some(Ok(PageEvent::reset(self.restart().await))),
+                Ok(Step::Lost) => return Some(self.reset().await),
                 Err(error) => self.wait_for_database(error).await,
             }
         }
@@ -221,57 +217,36 @@ impl Watch {
 
     /// The page after the next change, and after all that have come with it.
     async fn next_page(&mut self) -> Option<Result<Page>> {
-        if self.pending.take().is_some() {
-            return self.standing_page().await.map(Ok);
-        }
-        while !self.is_over {
-            match self.follow.next().await {
-                Ok(step) => {
-                    self.skip_to_newest(step).await;
-                    if self.is_over {
-                        return None;
-                    }
-                    return self.standing_page().await.map(Ok);
-                }
-                Err(error) => self.wait_for_database(error).await,
+        if self.pending.take().is_none() {
+            while let Err(error) = self.follow.next().await {
+                self.wait_for_database(error).await;
             }
         }
-        None
+        let (page, standing) = self.present().await?;
+        Some(Ok(Page::new(page, standing.view)))
     }
 
     /// The incident after its next change, and after all that have come with it.
-    async fn next_incident(&mut self, id: Uuid) -> Option<Result<Incident>> {
+    async fn next_incident(&mut self, id: Uuid) -> Option<Incident> {
         let mut newest: Option<Arc<Entry>> = None;
-        while !self.is_over {
+        loop {
             let step = match &newest {
-                Some(_) => match self.follow.ready().await {
-                    Ok(Some(step)) => step,
-                    Ok(None) => break,
-                    Err(_) => break,
-                },
-                None => match self.follow.next().await {
-                    Ok(step) => step,
-                    Err(error) => {
-                        self.wait_for_database(error).await;
-                        continue;
-                    }
-                },
+                Some(_) => self.follow.ready().await,
+                None => self.follow.next().await.map(Some),
             };
             match step {
-                Step::Entry(_, entry) => {
-                    if self.ends_with(&entry) {
-                        self.is_over = true;
-                        break;
+                Ok(Some(Step::Entry(_, entry))) => {
+                    if entry.kind == EventKind::PageArchived || !may_see(self.audience, &entry.payload.page) {
+                        return self.present_incident(id).await;
                     }
                     if matches!(&entry.payload.subject, Subject::Incident(incident) if incident.id == id) {
                         newest = Some(entry);
                     }
                 }
-                Step::Lost => {
-                    let view = View::now(&self.app, self.audience);
-                    let found = queries::incident::by_ids(&view, &[id]).await.ok()?.pop()?;
-                    return Some(Ok(Incident::new(found, view)));
-                }
+                Ok(Some(Step::Lost)) => return self.present_incident(id).await,
+                Ok(None) => break,
+                Err(_) if newest.is_some() => break,
+                Err(error) => self.wait_for_database(error).await,
             }
         }
         let entry = newest?;
@@ -280,21 +255,25 @@ impl Watch {
             return None;
         };
         let view = View::past(&self.app, self.audience, entry.place());
-        Some(Ok(Incident::carrying(incident.clone(), view, &payload.components)))
+        Some(Incident::carrying(incident.clone(), view, &payload.components))
     }
 
-    async fn skip_to_newest(&mut self, first: Step) {
-        let mut next = Some(first);
-        while let Some(step) = next {
-            if let Step::Entry(_, entry) = &step {
-                self.is_over |= self.ends_with(entry);
+    /// The incident as it stands, from where this subscription goes on; `None` where it is gone.
+    async fn standing_incident(&mut self, id: Uuid) -> crate::error::Result<Option<Incident>> {
+        let view = View::now(&self.app, self.audience);
+        let found = queries::incident::by_ids(&view, &[id]).await?.pop();
+        self.stand(view.clone()).await?;
+        Ok(found.map(|incident| Incident::new(incident, view)))
+    }
+
+    /// The same for a subscription that runs.
+    async fn present_incident(&mut self, id: Uuid) -> Option<Incident> {
+        loop {
+            match self.standing_incident(id).await {
+                Ok(found) => return found,
+                Err(error) => self.wait_for_database(error).await,
             }
-            next = self.follow.ready().await.unwrap_or(None);
         }
-    }
-
-    fn ends_with(&self, entry: &Entry) -> bool {
-        entry.kind == EventKind::PageArchived || !may_see(self.audience, &entry.payload.page)
     }
 
     fn event(&self, number: u64, entry: &Entry) -> PageEvent {
@@ -314,12 +293,26 @@ impl Watch {
         })
     }
 
-    /// Goes on from where the log stands in a fresh view.
-    async fn restart(&mut self) -> Standing {
+    /// Goes on from where the page stands now, where it can be seen; else this ends.
+    async fn reset(&mut self) -> Result<PageEvent> {
+        let present = self.present().await;
+        self.is_over = present.is_none();
+        let (_, standing) = present.ok_or_else(not_found)?;
+        Ok(PageEvent::reset(standing))
+    }
+
+    /// The page as it stands, from where this subscription goes on; `None` where it is gone.
+    async fn present(&mut self) -> Option<(Arc<domain::page::Page>, Standing)> {
         loop {
             let view = View::now(&self.app, self.audience);
-            match self.stand(view).await {
-                Ok(standing) => return standing,
+            let read = async {
+                match queries::page::by_id(&view, self.page).await? {
+                    Some(page) => Ok(Some((page, self.stand(view.clone()).await?))),
+                    None => Ok(None),
+                }
+            };
+            match read.await {
+                Ok(found) => return found,
                 Err(error) => self.wait_for_database(error).await,
             }
         }
@@ -334,16 +327,6 @@ impl Watch {
             page: self.page,
             view,
         })
-    }
-
-    async fn standing_page(&self) -> Option<Page> {
-        loop {
-            let view = View::now(&self.app, self.audience);
-            match queries::page::by_id(&view, self.page).await {
-                Ok(found) => return found.map(|page| Page::new(page, view)),
-                Err(error) => self.wait_for_database(error).await,
-            }
-        }
     }
 
     /// A live subscription outlives a database that is away for a while.

@@ -13,7 +13,7 @@ use super::ring::{Next, Ring};
 use crate::domain::audience::Audience;
 use crate::domain::cursor::StreamId;
 use crate::error::{Error, Result};
-use crate::store::{Store, log};
+use crate::store::{Snapshot, Store, log};
 
 /// The doorbell may be lost, and other nodes ring none here: a watched page is looked at this often (DESIGN.md, 3).
 const POLL: Duration = Duration::from_millis(500);
@@ -86,9 +86,9 @@ impl Live {
         if let Some(known) = known {
             return Ok(known);
         }
-        let public = self.head(page, Audience::Public).await?;
+        let ring = heads(&self.store.read().await?, page).await?;
         let fresh = Arc::new(Watched {
-            ring: RwLock::new(Ring::new(public.head, public.staff_head)),
+            ring: RwLock::new(ring),
             changed: watch::Sender::new(()),
         });
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,12 +97,6 @@ impl Live {
         // A commit between the look at the heads and now rang for a page that nobody watched.
         self.store.ring(page);
         Ok(taken)
-    }
-
-    async fn head(&self, page: Uuid, audience: Audience) -> Result<log::Reach> {
-        let snapshot = self.store.read().await?;
-        let reach = log::reach(snapshot.db(), StreamId { page, audience }).await?;
-        reach.ok_or_else(|| Error::Corrupt("a watched page without a log".to_owned()))
     }
 
     /// Follows the log until `stop`. One read per page and change feeds every subscription on this node.
@@ -154,12 +148,20 @@ impl Live {
                 audience: Audience::Staff,
             };
             let snapshot = self.store.read().await?;
-            let entries = log::after(snapshot.db(), stream, watched.tail(), BATCH).await?;
-            drop(snapshot);
+            let tail = watched.tail();
+            let entries = log::after(snapshot.db(), stream, tail, BATCH).await?;
             let count = entries.len() as u64;
-            if count == 0 {
+            let Some(first) = entries.first() else {
+                return Ok(());
+            };
+            if first.staff_number != tail + 1 {
+                // What comes next was pruned before it was read. Whoever waits here finds that out from the log.
+                let heads = heads(&snapshot, page).await?;
+                *watched.ring.write().unwrap_or_else(PoisonError::into_inner) = heads;
+                watched.changed.send_replace(());
                 return Ok(());
             }
+            drop(snapshot);
             let mut ring = watched.ring.write().unwrap_or_else(PoisonError::into_inner);
             for entry in entries {
                 ring.push(&Arc::new(entry));
@@ -171,4 +173,12 @@ impl Live {
             }
         }
     }
+}
+
+/// A ring that begins at the present heads.
+async fn heads(snapshot: &Snapshot, page: Uuid) -> Result<Ring> {
+    let audience = Audience::Public;
+    let reach = log::reach(snapshot.db(), StreamId { page, audience }).await?;
+    let reach = reach.ok_or_else(|| Error::Corrupt("a watched page without a log".to_owned()))?;
+    Ok(Ring::new(reach.head, reach.staff_head))
 }

@@ -1,7 +1,5 @@
 //! Connecting: what each database needs so that a commit that was acknowledged is kept.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait};
@@ -27,6 +25,9 @@ const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 
 /// How many commits a reader of the doorbell may be behind before it is told to look at every page.
 const DOORBELL_DEPTH: usize = 1024;
+
+/// Where every statement is traced, in the span of the request that needs it; transactions' own are not.
+pub const SQL: &str = "allclear::sql";
 
 /// Where the database is and how much of it is used.
 #[derive(Clone, Debug)]
@@ -59,7 +60,6 @@ pub struct Store {
     pub(super) reader: DatabaseConnection,
     doorbell: broadcast::Sender<Uuid>,
     epoch: Epoch,
-    statements: Arc<AtomicU64>,
 }
 
 impl Store {
@@ -68,7 +68,6 @@ impl Store {
     /// # Errors
     /// When it cannot be reached, is too old, or holds tables that a newer version made.
     pub async fn open(options: &Options) -> Result<Store, ConnectError> {
-        let statements = Arc::new(AtomicU64::new(0));
         let (mut writer, mut reader) = if options.url.starts_with("sqlite:") {
             sqlite(options).await?
         } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
@@ -78,9 +77,9 @@ impl Store {
         };
         Migrator::up(&writer, None).await.map_err(ConnectError::Migrate)?;
         for connection in [&mut writer, &mut reader] {
-            let statements = Arc::clone(&statements);
-            connection.set_metric_callback(move |_| {
-                statements.fetch_add(1, Ordering::Relaxed);
+            // Without the values, which may be anybody's words.
+            connection.set_metric_callback(|info| {
+                tracing::trace!(target: SQL, statement = info.statement.sql.as_str(), elapsed = ?info.elapsed);
             });
         }
         let epoch = setting::epoch(&writer).await?;
@@ -89,7 +88,6 @@ impl Store {
             reader,
             doorbell: broadcast::Sender::new(DOORBELL_DEPTH),
             epoch,
-            statements,
         })
     }
 
@@ -111,11 +109,6 @@ impl Store {
     pub(crate) fn ring(&self, page: Uuid) {
         // No receiver means that nobody watches.
         let _ = self.doorbell.send(page);
-    }
-
-    /// How many statements were sent since the start, transactions' own not counted.
-    pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
     }
 
     /// Whether the database answers.
