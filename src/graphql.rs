@@ -15,6 +15,7 @@ pub mod query;
 pub mod scalar;
 pub mod server;
 pub mod subscription;
+pub mod timeline;
 pub mod user_error;
 
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use super::connection::{self, Arguments, Counted, Counting};
 use super::enums::ComponentStatus;
 use super::error::{Failure, Result};
 use super::id::{self, Kind};
-use super::page::Page;
+use super::page::{self, Page};
 use super::scalar::DateTime;
 use crate::domain;
 use crate::domain::uptime::{self, MAX_DAYS};
@@ -33,11 +33,7 @@ pub struct ComponentGroup {
 
 impl Component {
     async fn owner(&self) -> Result<Arc<domain::page::Page>> {
-        let parts = self.view.parts(self.state.page).await?;
-        parts
-            .page
-            .clone()
-            .ok_or_else(|| Error::Corrupt("a component without a page".to_owned()).into())
+        page::state(&self.view, self.state.page).await
     }
 
     async fn uptime_over(&self, days: u16) -> Result<uptime::Uptime> {
@@ -164,11 +160,7 @@ impl ComponentGroup {
 
     /// The page it stands on.
     async fn page(&self) -> Result<Page> {
-        let parts = self.view.parts(self.state.page).await?;
-        let page = parts
-            .page
-            .clone()
-            .ok_or_else(|| Error::Corrupt("a group without a page".to_owned()))?;
+        let page = page::state(&self.view, self.state.page).await?;
         Ok(Page::new(page, self.view.clone()))
     }
 

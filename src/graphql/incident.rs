@@ -1,7 +1,6 @@
 //! Incidents, their timelines and postmortems.
 
 mod affected;
-mod update;
 
 use std::sync::Arc;
 
@@ -9,24 +8,27 @@ use async_graphql::{ID, InputObject, Json, Object};
 use uuid::Uuid;
 
 use super::component::{self, Component};
-use super::connection::{self, Arguments, Counted, Counting};
+use super::connection::{Arguments, Counting};
 use super::enums::{Impact, IncidentStatus, UpdateOrder};
 use super::error::{Failure, Result};
 use super::id::{self, Kind};
-use super::page::Page;
+use super::page::{self, Page};
 use super::scalar::{DateTime, Duration, Markdown};
+use super::timeline::{self, timeline_update};
 use crate::domain;
 use crate::domain::summary::{self, Facts, Locale};
 use crate::domain::text;
 use crate::error::Error;
 use crate::markdown;
-use crate::queries::{Key, Slice, View};
+use crate::queries::View;
 
-pub use affected::{AffectedComponent, ComponentChange, StatusInterval};
-pub use update::{IncidentUpdate, UpdateRevision};
+pub use affected::{AffectedComponent, StatusInterval};
 
-pub(super) use affected::changes;
-pub(super) use update::revisions;
+timeline_update! {
+    /// One entry of an incident's timeline.
+    IncidentUpdate of incident: Incident = domain::incident::IncidentUpdate, IncidentStatus, Kind::IncidentUpdate,
+    /// The incident it is about.
+}
 
 /// Something that went wrong, with the timeline of what was said of it.
 #[derive(Clone, Debug)]
@@ -59,11 +61,7 @@ impl Incident {
     }
 
     async fn owner(&self) -> Result<Arc<domain::page::Page>> {
-        let parts = self.view.parts(self.state.page).await?;
-        parts
-            .page
-            .clone()
-            .ok_or_else(|| Error::Corrupt("an incident without a page".to_owned()).into())
+        page::state(&self.view, self.state.page).await
     }
 
     /// The update of its timeline with an id.
@@ -203,38 +201,16 @@ impl Incident {
         #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
         #[graphql(default, desc = "What comes first.")] order: UpdateOrder,
     ) -> Result<Counting<IncidentUpdate>> {
-        let window = Arguments {
+        let arguments = Arguments {
             first,
             after,
             last,
             before,
-        }
-        .window()?;
-        let mut all: Vec<IncidentUpdate> = (0..self.state.updates.len())
-            .map(|index| IncidentUpdate {
-                incident: self.clone(),
-                index,
-            })
-            .collect();
-        let is_newest_first = order == UpdateOrder::NewestFirst;
-        if is_newest_first {
-            all.reverse();
-        }
-        // The place in the timeline is the key: updates posted with the same time shown stand by number.
-        let key = |update: &IncidentUpdate| {
-            let state = update.state();
-            Key {
-                order: state.display_at.millis(),
-                id: state.id,
-            }
         };
-        let place = |key: Key| self.state.updates.iter().position(|update| update.id == key.id);
-        let counted = Counted::Known(all.len());
-        let slice = Slice::of(all, &window, key, |own, other| {
-            let (own, other) = (place(own), place(other));
-            if is_newest_first { own < other } else { own > other }
-        });
-        Ok(connection::build(&self.view, slice, counted, key, |update| update))
+        timeline::connection(&self.view, &self.state.updates, arguments, order, |index| {
+            let incident = self.clone();
+            IncidentUpdate { incident, index }
+        })
     }
 
     /// What was said last.

@@ -6,17 +6,16 @@ use async_graphql::{ID, InputObject, Object};
 use uuid::Uuid;
 
 use super::component::{self, Component};
-use super::connection::{self, Arguments, Counted, Counting};
+use super::connection::{Arguments, Counting};
 use super::enums::{MaintenanceStatus, UpdateOrder};
 use super::error::Result;
 use super::id::{self, Kind};
-use super::incident::{ComponentChange, UpdateRevision, changes, revisions};
-use super::page::Page;
-use super::scalar::{DateTime, Markdown};
+use super::page::{self, Page};
+use super::scalar::DateTime;
+use super::timeline::{self, timeline_update};
 use crate::domain;
 use crate::error::Error;
-use crate::markdown;
-use crate::queries::{Key, Slice, View};
+use crate::queries::View;
 
 /// Planned work.
 #[derive(Clone, Debug)]
@@ -68,11 +67,7 @@ impl Maintenance {
 
     /// The page it stands on.
     async fn page(&self) -> Result<Page> {
-        let parts = self.view.parts(self.state.page).await?;
-        let page = parts
-            .page
-            .clone()
-            .ok_or_else(|| Error::Corrupt("a maintenance without a page".to_owned()))?;
+        let page = page::state(&self.view, self.state.page).await?;
         Ok(Page::new(page, self.view.clone()))
     }
 
@@ -138,37 +133,16 @@ impl Maintenance {
         #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
         #[graphql(default, desc = "What comes first.")] order: UpdateOrder,
     ) -> Result<Counting<MaintenanceUpdate>> {
-        let window = Arguments {
+        let arguments = Arguments {
             first,
             after,
             last,
             before,
-        }
-        .window()?;
-        let mut all: Vec<MaintenanceUpdate> = (0..self.state.updates.len())
-            .map(|index| MaintenanceUpdate {
-                maintenance: self.clone(),
-                index,
-            })
-            .collect();
-        let is_newest_first = order == UpdateOrder::NewestFirst;
-        if is_newest_first {
-            all.reverse();
-        }
-        let key = |update: &MaintenanceUpdate| {
-            let state = update.state();
-            Key {
-                order: state.display_at.millis(),
-                id: state.id,
-            }
         };
-        let place = |key: Key| self.state.updates.iter().position(|update| update.id == key.id);
-        let counted = Counted::Known(all.len());
-        let slice = Slice::of(all, &window, key, |own, other| {
-            let (own, other) = (place(own), place(other));
-            if is_newest_first { own < other } else { own > other }
-        });
-        Ok(connection::build(&self.view, slice, counted, key, |update| update))
+        timeline::connection(&self.view, &self.state.updates, arguments, order, |index| {
+            let maintenance = self.clone();
+            MaintenanceUpdate { maintenance, index }
+        })
     }
 
     /// What was said last.
@@ -207,82 +181,11 @@ impl Maintenance {
     }
 }
 
-/// One entry of a maintenance's timeline.
-#[derive(Clone, Debug)]
-pub struct MaintenanceUpdate {
-    maintenance: Maintenance,
-    index: usize,
-}
-
-impl MaintenanceUpdate {
-    fn state(&self) -> &domain::maintenance::MaintenanceUpdate {
-        &self.maintenance.state.updates[self.index]
-    }
-}
-
-/// One entry of a maintenance's timeline.
-#[Object]
-impl MaintenanceUpdate {
-    /// Its global id.
-    pub(super) async fn id(&self) -> ID {
-        id::encode(Kind::MaintenanceUpdate, self.state().id)
-    }
-
+timeline_update! {
+    /// One entry of a maintenance's timeline.
+    MaintenanceUpdate of maintenance: Maintenance = domain::maintenance::MaintenanceUpdate, MaintenanceStatus,
+    Kind::MaintenanceUpdate,
     /// The maintenance it is about.
-    async fn maintenance(&self) -> Maintenance {
-        self.maintenance.clone()
-    }
-
-    /// 1, 2, 3, … in the order of posting.
-    async fn number(&self) -> i32 {
-        self.state().number
-    }
-
-    /// The status it gave the maintenance.
-    async fn status(&self) -> MaintenanceStatus {
-        self.state().status.into()
-    }
-
-    /// What it says, as it was written.
-    async fn body(&self) -> Markdown {
-        Markdown(self.state().body.clone())
-    }
-
-    /// What it says, as HTML that is safe to show.
-    async fn body_html(&self) -> String {
-        markdown::to_html(&self.state().body)
-    }
-
-    /// The time shown, which may lie before it was posted.
-    async fn display_at(&self) -> DateTime {
-        self.state().display_at.into()
-    }
-
-    /// When it was posted.
-    async fn created_at(&self) -> DateTime {
-        self.state().created_at.into()
-    }
-
-    /// When its text or time was last replaced; null where it stands as it was posted.
-    async fn edited_at(&self) -> Option<DateTime> {
-        self.state().edited_at.map(Into::into)
-    }
-
-    /// What it said before it was edited, oldest first.
-    async fn revisions(&self) -> Vec<UpdateRevision> {
-        revisions(&self.state().revisions)
-    }
-
-    /// What it made of components.
-    async fn component_changes(&self) -> Result<Vec<ComponentChange>> {
-        let of = &self.maintenance;
-        changes(&of.view, of.carried.as_deref(), of.state.page, &self.state().changes).await
-    }
-
-    /// What the system it was imported from calls it; null where it was posted here.
-    async fn external_ref(&self) -> Option<&str> {
-        self.state().external_ref.as_deref()
-    }
 }
 
 /// Which maintenances are asked for.

@@ -4,21 +4,32 @@ use std::sync::Arc;
 
 use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{ID, Object, SimpleObject};
+use uuid::Uuid;
 
 use super::component::{self, Component, ComponentGroup};
 use super::connection::{self, Arguments, Counted, Counting, LogCursor, page_size};
 use super::enums::{Impact, PageVisibility};
-use super::error::Result;
+use super::error::{Failure, Result};
 use super::event::{PageEvent, Standing};
 use super::id::{self, Kind};
 use super::incident::{Incident, IncidentFilter};
 use super::maintenance::{Maintenance, MaintenanceFilter};
 use super::scalar::{Cursor, DateTime, Url};
+use crate::access::may_see;
 use crate::domain;
 use crate::domain::cursor::Resume;
 use crate::domain::impact::Condition;
 use crate::domain::maintenance::MaintenanceStatus;
 use crate::queries::{self, View};
+
+/// The page that something stands on.
+///
+/// # Errors
+/// `PAGE_NOT_FOUND` where it was taken off meanwhile: the first answer to an idempotent call may be given again then.
+pub(super) async fn state(view: &View, id: Uuid) -> Result<Arc<domain::page::Page>> {
+    let page = view.parts(id).await?.page.clone();
+    page.ok_or_else(|| Failure::new("PAGE_NOT_FOUND", "There is no such page."))
+}
 
 /// One service's status page.
 #[derive(Clone, Debug)]
@@ -36,6 +47,21 @@ impl Page {
             view,
             condition: None,
         }
+    }
+
+    /// The log from where it stands, for who cannot go on from where they were.
+    async fn reset(&self) -> Result<Connection<LogCursor, PageEvent>> {
+        let cursor = queries::log::position(&self.view, self.state.id).await?.encode();
+        let reset = PageEvent::reset(Standing {
+            cursor: Cursor(cursor.clone()),
+            page: self.state.id,
+            view: self.view.clone(),
+        });
+        let mut connection = Connection::new(false, false);
+        connection
+            .edges
+            .push(Edge::<_, _, EmptyFields>::new(LogCursor(cursor), reset));
+        Ok(connection)
     }
 
     /// The page as an event carries it.
@@ -203,22 +229,21 @@ impl Page {
             None => Resume::After(queries::log::reach(&self.view, self.state.id).await?.floor),
         };
         let Resume::After(number) = resume else {
-            let cursor = queries::log::position(&self.view, self.state.id).await?.encode();
-            let reset = PageEvent::reset(Standing {
-                cursor: Cursor(cursor.clone()),
-                page: self.state.id,
-                view: self.view.clone(),
-            });
-            let mut connection = Connection::new(false, false);
-            connection
-                .edges
-                .push(Edge::<_, _, EmptyFields>::new(LogCursor(cursor), reset));
-            return Ok(connection);
+            return self.reset().await;
         };
-        let (entries, more) = queries::log::after(&self.view, self.state.id, number, limit).await?;
+        let (mut entries, mut more) = queries::log::after(&self.view, self.state.id, number, limit).await?;
+        // The page was hidden then: what the reader knows of it is of no use, as for one who follows it.
+        let audience = self.view.audience();
+        if let Some(hidden) = entries.iter().position(|entry| !may_see(audience, &entry.payload.page)) {
+            if hidden == 0 {
+                return self.reset().await;
+            }
+            entries.truncate(hidden);
+            more = true;
+        }
         let mut connection = Connection::new(number > 0, more);
         connection.edges.extend(entries.into_iter().filter_map(|entry| {
-            let number = entry.number(self.view.audience())?;
+            let number = entry.number(audience)?;
             let cursor = queries::log::at_number(&self.view, self.state.id, number).encode();
             let node = PageEvent::of(self.view.back_at(entry.place()), &entry, Cursor(cursor.clone()));
             Some(Edge::<_, _, EmptyFields>::new(LogCursor(cursor), node))

@@ -158,3 +158,36 @@ async fn a_stranger_changes_nothing_of_a_private_page_and_learns_nothing() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_happens_while_a_page_is_private_is_no_event_of_the_public_stream() {
+    const POLL: &str = r#"query($after: Cursor) { page(slug: "shop") { cursor events(first: 100, after: $after) {
+        nodes { __typename cursor } } components { name } } }"#;
+    for_each_database(async |test| {
+        let page = test.page("shop").await;
+        let before = test.public_data(POLL, json!({})).await;
+        let visibility = async |visibility: &str| {
+            let input = json!({ "page": page, "visibility": visibility });
+            test.mutate("pageAmend", input, "page { id }").await;
+        };
+
+        visibility("PRIVATE").await;
+        test.component(&page, "Search").await;
+        test.incident(&page, "Down", None).await;
+        visibility("PUBLIC").await;
+        let from_start = test.public_data(POLL, json!({})).await;
+        let resumed = test
+            .public_data(POLL, json!({ "after": before["page"]["cursor"] }))
+            .await;
+
+        let kinds = |data: &Value| each(&data["page"]["events"]["nodes"], "__typename");
+        assert_eq!(kinds(&from_start), ["PageCreated"], "up to where it was hidden");
+        assert_eq!(kinds(&resumed), ["PageReset"], "what the reader knew is of no use");
+        assert_eq!(resumed["page"]["components"], json!([{ "name": "Search" }]));
+        let reset = &resumed["page"]["events"]["nodes"][0]["cursor"];
+        assert_eq!(reset, &resumed["page"]["cursor"]);
+        let staff = test.data(POLL, json!({})).await;
+        assert_eq!(kinds(&staff).len(), 5, "the staff hears of everything");
+    })
+    .await;
+}

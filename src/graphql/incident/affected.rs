@@ -1,25 +1,11 @@
-//! What an update, and a whole incident, made of components.
+//! What an incident made of components.
 
 use async_graphql::SimpleObject;
-use uuid::Uuid;
 
 use crate::domain;
-use crate::graphql::component::{self, Component};
+use crate::graphql::component::Component;
 use crate::graphql::enums::ComponentStatus;
-use crate::graphql::error::Result;
 use crate::graphql::scalar::DateTime;
-use crate::queries::View;
-
-/// What an update made of a component; `from` and `to` are the same where it only names it.
-#[derive(SimpleObject, Debug)]
-pub struct ComponentChange {
-    /// The component.
-    component: Component,
-    /// Its status before.
-    from: ComponentStatus,
-    /// Its status after.
-    to: ComponentStatus,
-}
 
 /// What an incident made of a component.
 #[derive(SimpleObject, Debug)]
@@ -59,23 +45,4 @@ impl AffectedComponent {
             intervals: affected.intervals.iter().map(interval).collect(),
         }
     }
-}
-
-/// Component changes as the API shows them.
-pub(in crate::graphql) async fn changes(
-    view: &View,
-    carried: Option<&[domain::component::Component]>,
-    page: Uuid,
-    all: &[domain::timeline::Change],
-) -> Result<Vec<ComponentChange>> {
-    let mut changes = Vec::with_capacity(all.len());
-    for change in all {
-        let component = component::named(view, carried, page, change.component).await?;
-        changes.push(ComponentChange {
-            component,
-            from: change.from.into(),
-            to: change.to.into(),
-        });
-    }
-    Ok(changes)
 }
