@@ -1,32 +1,36 @@
 //! Stopping in good order, and saying how things stand.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use allclear::app::Settings;
 use allclear::store::Author;
 use allclear::transport::Config;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 
 use crate::support::database::{ADMIN, Place, Test, places};
 use crate::support::for_each_database;
 
 /// Long enough that only what is done ends the wait.
-fn patient() -> Config {
-    let mut config = Config::default();
-    config.websocket.closing_time = std::time::Duration::from_secs(60);
-    config
-}
+const PATIENT: Duration = Duration::from_secs(60);
 
-/// A server on each database, and how to open its database again after it has stopped.
-async fn servers() -> Vec<(Test, Place)> {
+/// So short that nothing is waited for.
+const HASTY: Duration = Duration::from_millis(1);
+
+/// A server on each database, whose closing sockets wait so long for what is under way; and how to open its database again after it has stopped.
+async fn servers(closing_time: Duration) -> Vec<(Test, Place)> {
+    let mut config = Config::default();
+    config.websocket.closing_time = closing_time;
     let mut servers = Vec::new();
     for place in places().await {
         let again = Place {
             url: place.url.clone(),
             folder: place.folder.clone(),
         };
-        servers.push((Test::start(place, Settings::default(), patient()).await, again));
+        servers.push((Test::start(place, Settings::default(), config.clone()).await, again));
     }
     servers
 }
@@ -56,6 +60,18 @@ async fn until_running(test: &Test, commands: usize) {
     }
 }
 
+/// Waits until a server takes no connections any more, and is on its way to its end.
+async fn until_refusing(address: SocketAddr) {
+    let mut refused = 0;
+    while refused < 100 {
+        match TcpStream::connect(address).await {
+            Ok(_) => {}
+            Err(_) => refused += 1,
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 const OPEN: &str = "mutation($input: IncidentOpenInput!) { incidentOpen(input: $input) { incident { title } } }";
 
 fn opening(page: &str) -> Value {
@@ -76,7 +92,7 @@ async fn titles(place: Place) -> Value {
 
 #[tokio::test]
 async fn a_mutation_that_runs_is_finished_and_answered_before_the_server_ends() {
-    for (test, again) in servers().await {
+    for (test, again) in servers(PATIENT).await {
         let page = test.page("shop").await;
         let held = hold_up(&test).await;
         let request = test
@@ -101,15 +117,17 @@ async fn a_mutation_that_runs_is_finished_and_answered_before_the_server_ends() 
 
 #[tokio::test]
 async fn a_mutation_whose_client_is_gone_is_finished_all_the_same() {
-    for (test, again) in servers().await {
+    for (test, again) in servers(HASTY).await {
         let page = test.page("shop").await;
         let held = hold_up(&test).await;
         let mut socket = test.socket(Some(ADMIN)).await;
         socket.subscribe("1", OPEN, opening(&page)).await;
         until_running(&test, 1).await;
         drop(socket);
+        let address = test.address;
 
         let stopping = tokio::spawn(test.stop());
+        until_refusing(address).await;
         drop(held);
 
         stopping.await.expect("it stops");
@@ -119,7 +137,7 @@ async fn a_mutation_whose_client_is_gone_is_finished_all_the_same() {
 
 #[tokio::test]
 async fn sockets_are_closed_as_going_away_once_their_mutations_are_answered() {
-    for (test, _again) in servers().await {
+    for (test, _again) in servers(PATIENT).await {
         let page = test.page("shop").await;
         let mut watching = test.watch_from_now("shop").await.0.subscription.socket;
         let held = hold_up(&test).await;
