@@ -83,10 +83,7 @@ async fn create_in(write: &mut Write, input: Create) -> Result<Component> {
     check_group(write, input.page, input.group).await?;
     let position = match input.position {
         Some(position) => position,
-        None => siblings(write, input.page, input.group)
-            .await?
-            .last()
-            .map_or(1, |last| last.position + 1),
+        None => next_position(write, input.page, input.group).await?,
     };
     let component = Component {
         id: Uuid::now_v7(),
@@ -174,10 +171,20 @@ async fn move_in(write: &mut Write, input: Move) -> Result<Component> {
         None => others.len(),
     };
     let is_other_group = component.group != group;
+    // The places they have are given out anew, so that what stands in no group keeps its places among the groups.
+    let mut places: Vec<i32> = others.iter().map(|other| other.position).collect();
+    places.push(match is_other_group {
+        true => next_position(write, component.page, group).await?,
+        false => component.position,
+    });
+    places.sort_unstable();
     component.group = group;
     let mut ordered = others;
     ordered.insert(index, component.clone());
-    for (position, mut sibling) in (1i32..).zip(ordered) {
+    let mut last = 0;
+    for (place, mut sibling) in places.into_iter().zip(ordered) {
+        let position = place.max(last + 1);
+        last = position;
         let is_moved = sibling.id == component.id;
         if sibling.position == position && !(is_moved && is_other_group) {
             continue;
@@ -244,11 +251,14 @@ async fn archive_in(write: &mut Write, input: Archive) -> Result<Component> {
 
 /// Takes every component out of a group that goes.
 pub(super) async fn leave_group(write: &mut Write, group: &ComponentGroup) -> Result<()> {
-    let mut position = siblings(write, group.page, None)
+    let mut leaving = Condition::any().add(component::Column::GroupId.eq(group.id));
+    leaving = leaving.add(component::Column::GroupId.is_null());
+    let (members, _): (Vec<_>, Vec<_>) = lock(write, group.page, leaving)
         .await?
-        .last()
-        .map_or(0, |last| last.position);
-    for mut component in siblings(write, group.page, Some(group.id)).await? {
+        .into_iter()
+        .partition(|one| one.group == Some(group.id));
+    let mut position = last_place(write, group.page).await?;
+    for mut component in members {
         position += 1;
         component.group = None;
         component.position = position;
@@ -309,6 +319,18 @@ fn change(component: &Component, from: ComponentStatus) -> Change {
     }
 }
 
+/// The place after the last one, in a group or among groups and what stands in none.
+async fn next_position(write: &Write, page: Uuid, group: Option<Uuid>) -> Result<i32> {
+    let last = match group {
+        Some(_) => siblings(write, page, group)
+            .await?
+            .last()
+            .map_or(0, |last| last.position),
+        None => last_place(write, page).await?,
+    };
+    Ok(last.saturating_add(1))
+}
+
 /// The components that stand together, in their order.
 async fn siblings(write: &Write, page: Uuid, group: Option<Uuid>) -> Result<Vec<Component>> {
     siblings_and(write, page, group, None).await
@@ -324,6 +346,11 @@ async fn siblings_and(write: &Write, page: Uuid, group: Option<Uuid>, joining: O
     let wanted = Condition::any()
         .add(in_group)
         .add_option(joining.map(|id| component::Column::Id.eq(id)));
+    lock(write, page, wanted).await
+}
+
+/// Components of a page in the order of their positions, locked in the order of their ids.
+async fn lock(write: &Write, page: Uuid, wanted: Condition) -> Result<Vec<Component>> {
     let rows = component::Entity::find()
         .filter(component::Column::PageId.eq(page))
         .filter(wanted)
@@ -332,12 +359,27 @@ async fn siblings_and(write: &Write, page: Uuid, group: Option<Uuid>, joining: O
         .lock(ROW_LOCK)
         .all(write.db())
         .await?;
-    let mut siblings = rows
+    let mut components = rows
         .into_iter()
         .map(component::Model::into_domain)
         .collect::<Result<Vec<_>>>()?;
-    siblings.sort_by_key(|sibling| (sibling.position, sibling.id));
-    Ok(siblings)
+    components.sort_by_key(|component| (component.position, component.id));
+    Ok(components)
+}
+
+/// The last place of a page among groups and what stands in none, which are numbered together.
+pub(super) async fn last_place(write: &Write, page: Uuid) -> Result<i32> {
+    let single = component::Entity::find()
+        .select_only()
+        .column_as(component::Column::Position.max(), "last")
+        .filter(component::Column::PageId.eq(page))
+        .filter(component::Column::GroupId.is_null())
+        .filter(component::Column::ArchivedAt.is_null())
+        .into_tuple::<Option<i32>>()
+        .one(write.db())
+        .await?;
+    let last = single.flatten().unwrap_or(0);
+    Ok(last.max(component_group::last_position(write, page).await?))
 }
 
 async fn check_group(write: &Write, page: Uuid, group: Option<Uuid>) -> Result<()> {
