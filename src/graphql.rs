@@ -9,6 +9,7 @@ mod id;
 pub mod incident;
 pub mod maintenance;
 pub mod mutation;
+pub mod node;
 pub mod page;
 pub mod query;
 pub mod scalar;
@@ -32,7 +33,7 @@ pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
 fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
     async_graphql::Schema::build(Query, Mutation::default(), Subscription)
-        .register_output_type::<query::Node>()
+        .register_output_type::<node::Node>()
         .register_output_type::<event::PageEvent>()
         .register_output_type::<user_error::UserError>()
 }

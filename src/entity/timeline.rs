@@ -70,6 +70,18 @@ pub async fn load<S: Word>(db: &impl ConnectionTrait, owners: &[Uuid]) -> Result
     Ok(timelines)
 }
 
+/// Whose timelines these updates stand in.
+pub async fn owners(db: &impl ConnectionTrait, updates: &[Uuid]) -> Result<Vec<Uuid>> {
+    let found = timeline_update::Entity::find()
+        .select_only()
+        .column(timeline_update::Column::OwnerId)
+        .filter(timeline_update::Column::Id.is_in(updates.iter().copied()))
+        .into_tuple::<Uuid>()
+        .all(db)
+        .await?;
+    Ok(found)
+}
+
 /// Whose timeline an update stands in.
 pub async fn owner(db: &impl ConnectionTrait, update: Uuid) -> Result<Option<Uuid>> {
     let found = timeline_update::Entity::find_by_id(update)

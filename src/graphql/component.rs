@@ -94,7 +94,14 @@ impl Component {
     }
 
     /// How long it was up in the last days, 1 to 366 of them, cut in the page's time zone.
-    async fn uptime(&self, #[graphql(default_with = "i32::from(DEFAULT_DAYS)")] days: i32) -> Result<Uptime> {
+    async fn uptime(
+        &self,
+        #[graphql(
+            default_with = "i32::from(DEFAULT_DAYS)",
+            desc = "How many days, 1 to 366, today included."
+        )]
+        days: i32,
+    ) -> Result<Uptime> {
         let days = days_asked(days)?;
         let uptime = self.uptime_over(days).await?;
         let weight = self.view.app().settings.partial_outage_weight;
@@ -104,10 +111,10 @@ impl Component {
     /// The statuses it took, newest first.
     async fn status_changes(
         &self,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
+        #[graphql(desc = "How many items from the beginning, 1 to 100. Give this or `last`.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> Result<Counting<ComponentStatusChange>> {
         let window = Arguments {
             first,
@@ -192,7 +199,11 @@ impl ComponentGroup {
     /// observed.
     async fn uptime_percentage(
         &self,
-        #[graphql(default_with = "i32::from(DEFAULT_DAYS)")] days: i32,
+        #[graphql(
+            default_with = "i32::from(DEFAULT_DAYS)",
+            desc = "How many days, 1 to 366, today included."
+        )]
+        days: i32,
     ) -> Result<Option<f64>> {
         let days = days_asked(days)?;
         let weight = self.view.app().settings.partial_outage_weight;

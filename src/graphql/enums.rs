@@ -82,32 +82,59 @@ pub enum PageVisibility {
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "domain::event::EventKind")]
 pub enum PageEventKind {
+    /// A page was made.
     PageCreated,
+    /// The page itself was changed.
     PageAmended,
+    /// The page was taken off.
     PageArchived,
+    /// A component group was made.
     ComponentGroupCreated,
+    /// A component group was changed.
     ComponentGroupAmended,
+    /// A component group was taken off.
     ComponentGroupRemoved,
+    /// A component was made.
     ComponentCreated,
+    /// A component was changed, or put elsewhere.
     ComponentAmended,
+    /// A component took another status.
     ComponentStatusChanged,
+    /// A component was taken off.
     ComponentArchived,
+    /// An incident was opened.
     IncidentOpened,
+    /// Something was said of an incident.
     IncidentUpdatePosted,
+    /// What had been said of an incident was corrected.
     IncidentUpdateEdited,
+    /// An incident was resolved.
     IncidentResolved,
+    /// A resolved incident was opened again.
     IncidentReopened,
+    /// An incident itself was changed.
     IncidentAmended,
+    /// An incident was entered after it was over, or imported.
     IncidentBackfilled,
+    /// A postmortem was drafted. The staff alone hears of it.
     PostmortemDrafted,
+    /// A postmortem was published, or a published one revised.
     PostmortemPublished,
+    /// A postmortem was taken back.
     PostmortemWithdrawn,
+    /// A maintenance was announced.
     MaintenanceScheduled,
+    /// A maintenance itself was changed.
     MaintenanceAmended,
+    /// The work of a maintenance began.
     MaintenanceStarted,
+    /// Something was said of a maintenance.
     MaintenanceUpdatePosted,
+    /// A maintenance was completed.
     MaintenanceCompleted,
+    /// A maintenance was cancelled.
     MaintenanceCancelled,
+    /// A maintenance was imported.
     MaintenanceBackfilled,
 }
 

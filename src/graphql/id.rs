@@ -9,7 +9,7 @@ use uuid::Uuid;
 const VERSION: u8 = 1;
 
 /// The kinds of things that have an id. The numbers are part of the ids: they are never given twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub(super) enum Kind {
     Page = 1,

@@ -142,7 +142,13 @@ impl Incident {
 
     /// The incident in a sentence or two. `timeZone` is an IANA name and decides the date (UTC unless given); `locale`
     /// is a language tag, of which `en` is known.
-    async fn summary(&self, time_zone: Option<String>, locale: Option<String>) -> Result<String> {
+    async fn summary(
+        &self,
+        #[graphql(desc = "The IANA name of the zone that decides the date; UTC unless given.")] time_zone: Option<
+            String,
+        >,
+        #[graphql(desc = "A language tag, of which `en` is known; `en` unless given.")] locale: Option<String>,
+    ) -> Result<String> {
         let zone = match &time_zone {
             Some(name) => name
                 .parse::<chrono_tz::Tz>()
@@ -179,11 +185,11 @@ impl Incident {
     /// What was said of it, oldest first unless asked otherwise.
     async fn updates(
         &self,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
-        #[graphql(default)] order: UpdateOrder,
+        #[graphql(desc = "How many items from the beginning, 1 to 100. Give this or `last`.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+        #[graphql(default, desc = "What comes first.")] order: UpdateOrder,
     ) -> Result<Counting<IncidentUpdate>> {
         let arguments = Arguments {
             first,

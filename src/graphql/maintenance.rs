@@ -120,11 +120,11 @@ impl Maintenance {
     /// What was said of it, oldest first unless asked otherwise.
     async fn updates(
         &self,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
-        #[graphql(default)] order: UpdateOrder,
+        #[graphql(desc = "How many items from the beginning, 1 to 100. Give this or `last`.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+        #[graphql(default, desc = "What comes first.")] order: UpdateOrder,
     ) -> Result<Counting<MaintenanceUpdate>> {
         let arguments = Arguments {
             first,

@@ -162,11 +162,11 @@ impl Page {
     /// Its incidents, newest first.
     async fn incidents(
         &self,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
-        filter: Option<IncidentFilter>,
+        #[graphql(desc = "How many items from the beginning, 1 to 100. Give this or `last`.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only incidents that fit; all unless given.")] filter: Option<IncidentFilter>,
     ) -> Result<Counting<Incident>> {
         let window = Arguments {
             first,
@@ -191,11 +191,11 @@ impl Page {
     /// Its maintenances, the latest window first.
     async fn maintenances(
         &self,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
-        filter: Option<MaintenanceFilter>,
+        #[graphql(desc = "How many items from the beginning, 1 to 100. Give this or `last`.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only maintenances that fit; all unless given.")] filter: Option<MaintenanceFilter>,
     ) -> Result<Counting<Maintenance>> {
         let window = Arguments {
             first,
@@ -218,9 +218,13 @@ impl Page {
     }
 
     /// The page's log, by polling: the events after a cursor, oldest first, from the oldest that is kept unless `after`
-    /// is given. A cursor the log cannot go on from gives one `PageReset`. Where
-    /// nothing is new there is no `endCursor`: keep the one you had. `first` is from 1 to 100.
-    async fn events(&self, first: i32, after: Option<Cursor>) -> Result<Connection<LogCursor, PageEvent>> {
+    /// is given. A cursor the log cannot go on from gives one `PageReset`. Where nothing is new there is no `endCursor`:
+    /// keep the one you had. `first` is from 1 to 100.
+    async fn events(
+        &self,
+        #[graphql(desc = "How many events, 1 to 100.")] first: i32,
+        #[graphql(desc = "The cursor of the last event you handled; from the oldest that is kept unless given.")] after: Option<Cursor>,
+    ) -> Result<Connection<LogCursor, PageEvent>> {
         let limit = page_size(first, "first")?;
         let floor = queries::log::reach(&self.view, self.state.id).await?.floor;
         let resume = match after {

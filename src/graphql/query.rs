@@ -2,14 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
-use async_graphql::{Context, Enum, ID, Interface, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
-use super::component::{Component, ComponentGroup};
 use super::connection::{self, Arguments, Counted, Counting, MOST};
 use super::error::{Failure, Result};
-use super::id::{self, Kind};
-use super::incident::{Incident, IncidentUpdate};
-use super::maintenance::{Maintenance, MaintenanceUpdate};
+use super::node::{self, Node};
 use super::page::Page;
 use super::scalar::DateTime;
 use super::server::{Limits, Server};
@@ -17,26 +14,6 @@ use crate::access::{Caller, Role};
 use crate::app::App;
 use crate::error::Error;
 use crate::queries::{self, Key, View};
-
-/// Anything that has an id.
-#[derive(Interface, Clone, Debug)]
-#[graphql(field(name = "id", ty = "ID", desc = "Its global id: opaque, and the same for ever."))]
-pub enum Node {
-    /// A status page.
-    Page(Page),
-    /// Components that are shown together.
-    ComponentGroup(ComponentGroup),
-    /// One part of a service.
-    Component(Component),
-    /// Something that went wrong.
-    Incident(Incident),
-    /// One entry of an incident's timeline.
-    IncidentUpdate(IncidentUpdate),
-    /// Planned work.
-    Maintenance(Maintenance),
-    /// One entry of a maintenance's timeline.
-    MaintenanceUpdate(MaintenanceUpdate),
-}
 
 /// The server a request reached.
 pub(super) fn app<'a>(ctx: &Context<'a>) -> Result<&'a Arc<App>> {
@@ -71,21 +48,35 @@ pub struct Query;
 #[Object]
 impl Query {
     /// The thing with an id; null where there is none, or none that the sender may see.
-    async fn node(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Node>> {
-        find(&view(ctx)?, &id).await
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The thing's global id.")] id: ID,
+    ) -> Result<Option<Node>> {
+        let found = node::find(&view(ctx)?, &[id]).await?.pop();
+        Ok(found.flatten())
     }
 
     /// The things with these ids, 100 at most, in their order; null for each that is not there.
-    async fn nodes(&self, ctx: &Context<'_>, ids: Vec<ID>) -> Result<Vec<Option<Node>>> {
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The things' global ids, 100 at most.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>> {
         if ids.len() > MOST {
             return Err(Failure::bad_user_input(format!("`ids` holds at most {MOST} ids.")));
         }
-        find_all(&view(ctx)?, &ids).await
+        node::find(&view(ctx)?, &ids).await
     }
 
     /// The page with a slug; null where there is none, or none that the sender may see. With `asOf`, the page as it was
     /// shown at that time; null before it existed, `BEYOND_RETENTION` for a time whose events are not kept any more.
-    async fn page(&self, ctx: &Context<'_>, slug: String, as_of: Option<DateTime>) -> Result<Option<Page>> {
+    async fn page(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The page's name in addresses.")] slug: String,
+        #[graphql(desc = "The time to look at; now unless given, and for times to come.")] as_of: Option<DateTime>,
+    ) -> Result<Option<Page>> {
         let view = view(ctx)?;
         let Some(at) = as_of.filter(|at| at.0 < view.instant()) else {
             let page = queries::page::by_slug(&view, &slug).await?;
@@ -99,10 +90,10 @@ impl Query {
     async fn pages(
         &self,
         ctx: &Context<'_>,
-        first: Option<i32>,
-        after: Option<String>,
-        last: Option<i32>,
-        before: Option<String>,
+        #[graphql(desc = "How many items from the beginning, 1 to 100. Give this or `last`.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> Result<Counting<Page>> {
         let view = view(ctx)?;
         let window = Arguments {
@@ -161,76 +152,4 @@ pub enum ViewerRole {
     Anonymous,
     /// With the admin token: everything.
     Admin,
-}
-
-async fn find(view: &View, id: &ID) -> Result<Option<Node>> {
-    let Some((kind, uuid)) = id::decode(id) else {
-        return Ok(None);
-    };
-    let of = view.clone();
-    Ok(match kind {
-        Kind::Page => queries::page::by_id(view, uuid)
-            .await?
-            .map(|state| Node::Page(Page::new(state, of))),
-        Kind::ComponentGroup => queries::component::group_by_id(view, uuid)
-            .await?
-            .map(|state| Node::ComponentGroup(ComponentGroup { state, view: of })),
-        Kind::Component => queries::component::by_id(view, uuid)
-            .await?
-            .map(|state| Node::Component(Component { state, view: of })),
-        Kind::Incident => {
-            let found = queries::incident::by_ids(view, &[uuid]).await?.pop();
-            found.map(|incident| Node::Incident(Incident::new(incident, of)))
-        }
-        Kind::IncidentUpdate => {
-            let found = queries::incident::by_update(view, uuid).await?;
-            found
-                .and_then(|incident| Incident::new(incident, of).update(uuid))
-                .map(Node::IncidentUpdate)
-        }
-        Kind::Maintenance => {
-            let found = queries::maintenance::by_ids(view, &[uuid]).await?.pop();
-            found.map(|maintenance| Node::Maintenance(Maintenance::new(maintenance, of)))
-        }
-        Kind::MaintenanceUpdate => {
-            let found = queries::maintenance::by_update(view, uuid).await?;
-            found
-                .and_then(|one| Maintenance::new(one, of).update(uuid))
-                .map(Node::MaintenanceUpdate)
-        }
-    })
-}
-
-/// Incidents and maintenances, which clients refetch by the dozen, are read together; the rest one by one.
-async fn find_all(view: &View, ids: &[ID]) -> Result<Vec<Option<Node>>> {
-    let of_kind = |wanted: Kind| -> Vec<uuid::Uuid> {
-        ids.iter()
-            .filter_map(id::decode)
-            .filter(|(kind, _)| *kind == wanted)
-            .map(|(_, uuid)| uuid)
-            .collect()
-    };
-    let incidents = match of_kind(Kind::Incident) {
-        wanted if wanted.is_empty() => Vec::new(),
-        wanted => queries::incident::by_ids(view, &wanted).await?,
-    };
-    let maintenances = match of_kind(Kind::Maintenance) {
-        wanted if wanted.is_empty() => Vec::new(),
-        wanted => queries::maintenance::by_ids(view, &wanted).await?,
-    };
-    let mut nodes = Vec::with_capacity(ids.len());
-    for id in ids {
-        nodes.push(match id::decode(id) {
-            Some((Kind::Incident, uuid)) => incidents
-                .iter()
-                .find(|incident| incident.id == uuid)
-                .map(|incident| Node::Incident(Incident::new(incident.clone(), view.clone()))),
-            Some((Kind::Maintenance, uuid)) => maintenances
-                .iter()
-                .find(|maintenance| maintenance.id == uuid)
-                .map(|maintenance| Node::Maintenance(Maintenance::new(maintenance.clone(), view.clone()))),
-            _ => find(view, id).await?,
-        });
-    }
-    Ok(nodes)
 }

@@ -8,6 +8,7 @@ use crate::domain::time::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateTime(pub Timestamp);
 
+/// An instant as RFC 3339 writes it, always in UTC with `Z` and milliseconds on output; any offset is taken on input.
 #[Scalar(
     name = "DateTime",
     specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html"
@@ -47,6 +48,7 @@ macro_rules! text_scalar {
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $name(pub String);
 
+        $(#[$meta])*
         #[Scalar(name = $graphql, specified_by_url = $specified_by)]
         impl ScalarType for $name {
             fn parse(value: Value) -> InputValueResult<Self> {

@@ -45,9 +45,9 @@ impl Subscription {
     async fn page_events(
         &self,
         ctx: &Context<'_>,
-        page: String,
-        after: Option<Cursor>,
-        filter: Option<PageEventFilter>,
+        #[graphql(desc = "The page's slug.")] page: String,
+        #[graphql(desc = "The cursor of the last event you handled; from now on unless given.")] after: Option<Cursor>,
+        #[graphql(desc = "Only events that fit; all unless given.")] filter: Option<PageEventFilter>,
     ) -> Result<impl Stream<Item = Result<PageEvent>> + use<>> {
         let mut watch = Watch::begin(ctx, &page).await?;
         watch.filter = filter.unwrap_or_default().into();
@@ -59,7 +59,11 @@ impl Subscription {
 
     /// The page as it stands, and again after every change; what came in between may be folded together. `page` is its
     /// slug. It ends when the page is taken off.
-    async fn page_changed(&self, ctx: &Context<'_>, page: String) -> Result<impl Stream<Item = Result<Page>> + use<>> {
+    async fn page_changed(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The page's slug.")] page: String,
+    ) -> Result<impl Stream<Item = Result<Page>> + use<>> {
         let mut watch = Watch::begin(ctx, &page).await?;
         watch.resume(None).await?;
         Ok(unfold(watch, |mut watch| async move {
@@ -71,7 +75,7 @@ impl Subscription {
     async fn incident_changed(
         &self,
         ctx: &Context<'_>,
-        id: ID,
+        #[graphql(desc = "The incident's id. `INCIDENT_NOT_FOUND`.")] id: ID,
     ) -> Result<impl Stream<Item = Result<Incident>> + use<>> {
         let uuid = id::of(Kind::Incident, &id);
         let not_found = || Failure::new("INCIDENT_NOT_FOUND", "There is no such incident.");

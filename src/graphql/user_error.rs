@@ -42,16 +42,22 @@ pub enum UserError {
 /// An input that a rule refuses.
 #[derive(SimpleObject, Debug)]
 pub struct InputError {
+    /// What is wrong, as a stable word.
     code: String,
+    /// What is wrong, in English, for people.
     message: String,
+    /// The way to the field of the arguments it is about, list positions as numbers; empty where it is about the whole.
     field: Vec<String>,
 }
 
 /// A text that is longer than it may be.
 #[derive(SimpleObject, Debug)]
 pub struct TooLong {
+    /// What is wrong, as a stable word.
     code: String,
+    /// What is wrong, in English, for people.
     message: String,
+    /// The way to the field of the arguments it is about, list positions as numbers; empty where it is about the whole.
     field: Vec<String>,
     /// How long it may be.
     max: i32,
@@ -62,8 +68,11 @@ pub struct TooLong {
 /// A move that the lifecycle of incidents does not allow.
 #[derive(SimpleObject, Debug)]
 pub struct IllegalTransition {
+    /// What is wrong, as a stable word.
     code: String,
+    /// What is wrong, in English, for people.
     message: String,
+    /// The way to the field of the arguments it is about, list positions as numbers; empty where it is about the whole.
     field: Vec<String>,
     /// Where the incident stands.
     from: IncidentStatus,
@@ -76,8 +85,11 @@ pub struct IllegalTransition {
 /// A move that the lifecycle of maintenances does not allow.
 #[derive(SimpleObject, Debug)]
 pub struct IllegalMaintenanceTransition {
+    /// What is wrong, as a stable word.
     code: String,
+    /// What is wrong, in English, for people.
     message: String,
+    /// The way to the field of the arguments it is about, list positions as numbers; empty where it is about the whole.
     field: Vec<String>,
     /// Where the maintenance stands.
     from: MaintenanceStatus,
@@ -90,8 +102,11 @@ pub struct IllegalMaintenanceTransition {
 /// An `expectedVersion` that is not the current one: read again, and decide again.
 #[derive(SimpleObject, Debug)]
 pub struct StaleVersion {
+    /// What is wrong, as a stable word.
     code: String,
+    /// What is wrong, in English, for people.
     message: String,
+    /// The way to the field of the arguments it is about, list positions as numbers; empty where it is about the whole.
     field: Vec<String>,
     /// The version it has now.
     current: i32,
@@ -100,8 +115,11 @@ pub struct StaleVersion {
 /// A key that another thing has: `SLUG_TAKEN`, `EXTERNAL_REF_TAKEN`.
 #[derive(SimpleObject, Debug)]
 pub struct DuplicateKey {
+    /// What is wrong, as a stable word.
     code: String,
+    /// What is wrong, in English, for people.
     message: String,
+    /// The way to the field of the arguments it is about, list positions as numbers; empty where it is about the whole.
     field: Vec<String>,
 }
 

@@ -14,45 +14,45 @@ use crate::domain::uptime::{self, History, StatusChange, Uptime};
 use crate::entity::{self, component, component_change, component_group};
 use crate::error::Result;
 
-/// The component with an id, on a page that exists for the view's audience.
+/// The components with these ids, on pages that exist for the view's audience, in any order.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn by_id(view: &View, id: Uuid) -> Result<Option<Arc<Component>>> {
-    let page = component::Entity::find_by_id(id)
+pub async fn by_ids(view: &View, ids: &[Uuid]) -> Result<Vec<Arc<Component>>> {
+    let owners = component::Entity::find()
         .select_only()
-        .column(component::Column::PageId)
+        .columns([component::Column::Id, component::Column::PageId])
+        .filter(component::Column::Id.is_in(ids.iter().copied()))
         .filter(component::Column::ArchivedAt.is_null())
-        .into_tuple::<Uuid>()
-        .one(view.db().await?)
+        .into_tuple::<(Uuid, Uuid)>()
+        .all(view.db().await?)
         .await?;
-    let Some(page) = page else {
-        return Ok(None);
-    };
-    if super::page::by_id(view, page).await?.is_none() {
-        return Ok(None);
+    let pages = super::page::visible_of(view, owners.iter().map(|(_, page)| *page)).await?;
+    let mut found = Vec::with_capacity(owners.len());
+    for (id, page) in owners.into_iter().filter(|(_, page)| pages.contains(page)) {
+        found.extend(view.parts(page).await?.component(id).cloned());
     }
-    Ok(view.parts(page).await?.component(id).cloned())
+    Ok(found)
 }
 
-/// The group with an id, on a page that exists for the view's audience.
+/// The groups with these ids, on pages that exist for the view's audience, in any order.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn group_by_id(view: &View, id: Uuid) -> Result<Option<Arc<ComponentGroup>>> {
-    let page = component_group::Entity::find_by_id(id)
+pub async fn groups_by_ids(view: &View, ids: &[Uuid]) -> Result<Vec<Arc<ComponentGroup>>> {
+    let owners = component_group::Entity::find()
         .select_only()
-        .column(component_group::Column::PageId)
-        .into_tuple::<Uuid>()
-        .one(view.db().await?)
+        .columns([component_group::Column::Id, component_group::Column::PageId])
+        .filter(component_group::Column::Id.is_in(ids.iter().copied()))
+        .into_tuple::<(Uuid, Uuid)>()
+        .all(view.db().await?)
         .await?;
-    let Some(page) = page else {
-        return Ok(None);
-    };
-    if super::page::by_id(view, page).await?.is_none() {
-        return Ok(None);
+    let pages = super::page::visible_of(view, owners.iter().map(|(_, page)| *page)).await?;
+    let mut found = Vec::with_capacity(owners.len());
+    for (id, page) in owners.into_iter().filter(|(_, page)| pages.contains(page)) {
+        found.extend(view.parts(page).await?.group(id).cloned());
     }
-    Ok(view.parts(page).await?.group(id).cloned())
+    Ok(found)
 }
 
 /// What became of a component, oldest first, up to the view's moment. Read together for all components an answer

@@ -193,24 +193,18 @@ pub async fn by_ids(view: &View, ids: &[Uuid]) -> Result<Vec<Incident>> {
         .filter(incident::Column::Id.is_in(ids.iter().copied()))
         .all(db)
         .await?;
-    let mut visible = Vec::new();
-    for incident in entity::incident::load(db, rows).await? {
-        if super::page::by_id(view, incident.page).await?.is_some() {
-            visible.push(incident);
-        }
-    }
-    Ok(seen(view, visible))
+    let pages = super::page::visible_of(view, rows.iter().map(|row| row.page_id)).await?;
+    let rows = rows.into_iter().filter(|row| pages.contains(&row.page_id)).collect();
+    Ok(seen(view, entity::incident::load(db, rows).await?))
 }
 
-/// The incident whose timeline holds an update, if it exists for the view's audience.
+/// The incidents whose timelines hold these updates, on pages that exist for the view's audience, in any order.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn by_update(view: &View, update: Uuid) -> Result<Option<Incident>> {
-    let Some(owner) = entity::timeline::owner(view.db().await?, update).await? else {
-        return Ok(None);
-    };
-    Ok(by_ids(view, &[owner]).await?.pop())
+pub async fn by_updates(view: &View, updates: &[Uuid]) -> Result<Vec<Incident>> {
+    let owners = entity::timeline::owners(view.db().await?, updates).await?;
+    by_ids(view, &owners).await
 }
 
 fn seen(view: &View, incidents: Vec<Incident>) -> Vec<Incident> {

@@ -1,7 +1,10 @@
 //! Finding pages.
 
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Select};
+use std::collections::HashSet;
 use std::sync::Arc;
+
+use futures_util::future::try_join_all;
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Select};
 use uuid::Uuid;
 
 use super::{Slice, View, Window};
@@ -39,6 +42,16 @@ pub async fn by_slug(view: &View, slug: &str) -> Result<Option<Page>> {
 pub async fn by_id(view: &View, id: Uuid) -> Result<Option<Arc<Page>>> {
     let page = view.parts(id).await?.page.clone();
     Ok(page.filter(|page| may_see(view.audience(), page)))
+}
+
+/// Which of these pages exist for the view's audience: read together.
+///
+/// # Errors
+/// Those of the database.
+pub(super) async fn visible_of(view: &View, pages: impl IntoIterator<Item = Uuid>) -> Result<HashSet<Uuid>> {
+    let pages: HashSet<Uuid> = pages.into_iter().collect();
+    let found = try_join_all(pages.into_iter().map(|page| by_id(view, page))).await?;
+    Ok(found.into_iter().flatten().map(|page| page.id).collect())
 }
 
 /// The page with a slug as it was shown at an instant, with the view that sees it so; `None` before it existed.

@@ -1,11 +1,14 @@
 //! Connecting: what each database needs so that a commit that was acknowledged is kept.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement};
-use tokio::sync::broadcast;
+use sea_orm::{
+    ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 use uuid::Uuid;
 
 use super::setting;
@@ -16,9 +19,9 @@ use crate::error::Error;
 /// 503 within 3.5 s (`BAD_INPUTS.md`, 39).
 const AWAY_AFTER: Duration = Duration::from_secs(3);
 
-/// How long a write waits for SQLite's one writing connection. Longer than [`AWAY_AFTER`]: behind a burst of writers
-/// that each wait for the disk, the database is busy, not away.
-const WRITER_WAIT: Duration = Duration::from_secs(30);
+/// How long a write waits for its turn. Longer than [`AWAY_AFTER`]: behind a burst of writers that each wait for the disk,
+/// the database is busy, not away.
+const TURN_WAIT: Duration = Duration::from_secs(30);
 
 /// The oldest SQLite that is taken. Older ones have a race that can corrupt a database in WAL mode (3.51.3's notes).
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
@@ -61,6 +64,9 @@ pub enum ConnectError {
 pub struct Store {
     pub(super) writer: DatabaseConnection,
     pub(super) reader: DatabaseConnection,
+    /// How many may write at once: one on SQLite, half of the connections on PostgreSQL, so that writers who wait for one
+    /// another's rows leave room for those who read.
+    turns: Arc<Semaphore>,
     doorbell: broadcast::Sender<Uuid>,
     epoch: Epoch,
 }
@@ -71,7 +77,8 @@ impl Store {
     /// # Errors
     /// When it cannot be reached, is too old, or holds tables that a newer version made.
     pub async fn open(options: &Options) -> Result<Store, ConnectError> {
-        let (mut writer, mut reader) = if options.url.starts_with("sqlite:") {
+        let is_sqlite = options.url.starts_with("sqlite:");
+        let (mut writer, mut reader) = if is_sqlite {
             sqlite(options).await?
         } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
             postgres(options).await?
@@ -90,9 +97,15 @@ impl Store {
             });
         }
         let epoch = setting::epoch(&writer).await?;
+        let turns = if is_sqlite {
+            1
+        } else {
+            (options.connections as usize / 2).max(1)
+        };
         Ok(Store {
             writer,
             reader,
+            turns: Arc::new(Semaphore::new(turns)),
             doorbell: broadcast::Sender::new(DOORBELL_DEPTH),
             epoch,
         })
@@ -110,6 +123,17 @@ impl Store {
 
     pub(super) fn doorbell_sender(&self) -> broadcast::Sender<Uuid> {
         self.doorbell.clone()
+    }
+
+    /// Waits until it is somebody's turn to write, which lasts until this is dropped.
+    ///
+    /// # Errors
+    /// `Unavailable` when the turn does not come in time.
+    pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit, Error> {
+        match tokio::time::timeout(TURN_WAIT, Arc::clone(&self.turns).acquire_owned()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout).into()),
+        }
     }
 
     /// Rings the doorbell for a page.
@@ -143,7 +167,7 @@ async fn sqlite(options: &Options) -> Result<(DatabaseConnection, DatabaseConnec
     write
         .max_connections(1)
         .min_connections(1)
-        .acquire_timeout(WRITER_WAIT)
+        .acquire_timeout(AWAY_AFTER)
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(|sqlite| {
             sqlite

@@ -224,7 +224,7 @@ impl Store {
         let mut gone = 0;
         for page in pages {
             // A transaction a page: it holds the page's heads, for which the page's writers wait.
-            let write = self.begin_plain().await?;
+            let (write, _turn) = self.begin_plain().await?;
             gone += prune_page(&write, page, older_than).await?;
             write.commit().await?;
         }

@@ -5,7 +5,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
-use tokio::sync::broadcast;
+use tokio::sync::{OwnedSemaphorePermit, broadcast};
 use uuid::Uuid;
 
 use super::Store;
@@ -37,6 +37,8 @@ pub struct Author {
 #[derive(Debug)]
 pub struct Write {
     transaction: DatabaseTransaction,
+    /// Given back after the transaction has ended.
+    _turn: OwnedSemaphorePermit,
     doorbell: broadcast::Sender<Uuid>,
     author: Author,
     action: &'static str,
@@ -52,11 +54,12 @@ impl Store {
     /// # Errors
     /// `Unavailable` when no connection can be had in time.
     pub async fn begin(&self, author: Author, action: &'static str, clock: &Clock) -> Result<Write> {
-        let transaction = self.begin_plain().await?;
+        let (transaction, turn) = self.begin_plain().await?;
         let now = clock.now();
         let doorbell = self.doorbell_sender();
         Ok(Write {
             transaction,
+            _turn: turn,
             doorbell,
             author,
             action,
@@ -68,12 +71,13 @@ impl Store {
 
     /// A writing transaction without log or audit, for the database's own upkeep. SQLite's begins as a writer: a
     /// deferred one that turns writer later fails with "database is locked" (DESIGN.md, 3).
-    pub(super) async fn begin_plain(&self) -> Result<DatabaseTransaction> {
+    pub(super) async fn begin_plain(&self) -> Result<(DatabaseTransaction, OwnedSemaphorePermit)> {
+        let turn = self.turn().await?;
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        Ok(self.writer.begin_with_options(options).await?)
+        Ok((self.writer.begin_with_options(options).await?, turn))
     }
 }
 

@@ -3,9 +3,12 @@
 pub(crate) mod client;
 pub(crate) mod database;
 pub(crate) mod import;
+pub(crate) mod log;
+pub(crate) mod plan;
 mod postgres;
 pub(crate) mod require;
 pub(crate) mod state;
+pub(crate) mod statements;
 pub(crate) mod words;
 
 pub(crate) use database::for_each_database;

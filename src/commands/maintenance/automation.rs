@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -89,11 +88,8 @@ fn automatic(statuses: impl IntoIterator<Item = MaintenanceStatus>) -> sea_orm::
         .column(page::Column::Id)
         .from(page::Entity)
         .and_where(page::Column::ArchivedAt.is_not_null());
-    // In the words of the partial index: an index is only taken for a condition that is known to imply its own.
     maintenance::Entity::find()
-        .filter(Expr::cust(
-            "automatic AND status IN ('scheduled', 'in_progress', 'verifying')",
-        ))
+        .filter(maintenance::Column::Automatic.eq(true))
         .filter(maintenance::Column::Status.is_in(statuses.into_iter().map(MaintenanceStatus::as_str)))
         .filter(maintenance::Column::PageId.not_in_subquery(archived))
 }

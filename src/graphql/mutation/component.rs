@@ -127,7 +127,11 @@ pub struct ComponentMutation;
 #[Object]
 impl ComponentMutation {
     /// Makes a component.
-    async fn component_create(&self, ctx: &Context<'_>, input: ComponentCreateInput) -> Result<ComponentCreatePayload> {
+    async fn component_create(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: ComponentCreateInput,
+    ) -> Result<ComponentCreatePayload> {
         let create = commands::component::Create {
             page: id::of(Kind::Page, &input.page),
             group: input.group.map(|group| id::of(Kind::ComponentGroup, &group)),
@@ -146,7 +150,11 @@ impl ComponentMutation {
     }
 
     /// Gives a component new values.
-    async fn component_amend(&self, ctx: &Context<'_>, input: ComponentAmendInput) -> Result<ComponentAmendPayload> {
+    async fn component_amend(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: ComponentAmendInput,
+    ) -> Result<ComponentAmendPayload> {
         let amend = commands::component::Amend {
             component: id::of(Kind::Component, &input.component),
             expected_version: input.expected_version,
@@ -161,7 +169,11 @@ impl ComponentMutation {
     }
 
     /// Puts a component elsewhere.
-    async fn component_move(&self, ctx: &Context<'_>, input: ComponentMoveInput) -> Result<ComponentMovePayload> {
+    async fn component_move(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: ComponentMoveInput,
+    ) -> Result<ComponentMovePayload> {
         let move_to = commands::component::Move {
             component: id::of(Kind::Component, &input.component),
             expected_version: input.expected_version,
@@ -179,7 +191,7 @@ impl ComponentMutation {
     async fn component_status_set(
         &self,
         ctx: &Context<'_>,
-        input: ComponentStatusSetInput,
+        #[graphql(desc = "What is to be done.")] input: ComponentStatusSetInput,
     ) -> Result<ComponentStatusSetPayload> {
         let set = commands::component::SetStatus {
             component: id::of(Kind::Component, &input.component),
@@ -197,7 +209,7 @@ impl ComponentMutation {
     async fn component_archive(
         &self,
         ctx: &Context<'_>,
-        input: ComponentArchiveInput,
+        #[graphql(desc = "What is to be done.")] input: ComponentArchiveInput,
     ) -> Result<ComponentArchivePayload> {
         let archive = commands::component::Archive {
             component: id::of(Kind::Component, &input.component),

@@ -90,7 +90,7 @@ impl ComponentGroupMutation {
     async fn component_group_create(
         &self,
         ctx: &Context<'_>,
-        input: ComponentGroupCreateInput,
+        #[graphql(desc = "What is to be done.")] input: ComponentGroupCreateInput,
     ) -> Result<ComponentGroupCreatePayload> {
         let create = commands::component_group::Create {
             page: id::of(Kind::Page, &input.page),
@@ -111,7 +111,7 @@ impl ComponentGroupMutation {
     async fn component_group_amend(
         &self,
         ctx: &Context<'_>,
-        input: ComponentGroupAmendInput,
+        #[graphql(desc = "What is to be done.")] input: ComponentGroupAmendInput,
     ) -> Result<ComponentGroupAmendPayload> {
         let amend = commands::component_group::Amend {
             group: id::of(Kind::ComponentGroup, &input.group),
@@ -131,7 +131,7 @@ impl ComponentGroupMutation {
     async fn component_group_remove(
         &self,
         ctx: &Context<'_>,
-        input: ComponentGroupRemoveInput,
+        #[graphql(desc = "What is to be done.")] input: ComponentGroupRemoveInput,
     ) -> Result<ComponentGroupRemovePayload> {
         let remove = commands::component_group::Remove {
             group: id::of(Kind::ComponentGroup, &input.group),

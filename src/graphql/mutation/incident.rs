@@ -273,7 +273,11 @@ pub struct IncidentMutation;
 #[Object]
 impl IncidentMutation {
     /// Opens an incident.
-    async fn incident_open(&self, ctx: &Context<'_>, input: IncidentOpenInput) -> Result<IncidentOpenPayload> {
+    async fn incident_open(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: IncidentOpenInput,
+    ) -> Result<IncidentOpenPayload> {
         let open = commands::incident::Open {
             page: id::of(Kind::Page, &input.page),
             title: input.title,
@@ -299,7 +303,7 @@ impl IncidentMutation {
     async fn incident_update_post(
         &self,
         ctx: &Context<'_>,
-        input: IncidentUpdatePostInput,
+        #[graphql(desc = "What is to be done.")] input: IncidentUpdatePostInput,
     ) -> Result<IncidentUpdatePostPayload> {
         let post = commands::incident::PostUpdate {
             incident: id::of(Kind::Incident, &input.incident),
@@ -322,7 +326,7 @@ impl IncidentMutation {
     async fn incident_update_edit(
         &self,
         ctx: &Context<'_>,
-        input: IncidentUpdateEditInput,
+        #[graphql(desc = "What is to be done.")] input: IncidentUpdateEditInput,
     ) -> Result<IncidentUpdateEditPayload> {
         let edit = commands::incident::EditUpdate {
             update: id::of(Kind::IncidentUpdate, &input.update),
@@ -340,7 +344,11 @@ impl IncidentMutation {
     }
 
     /// Resolves an incident. The components it affects return to operational unless they are named.
-    async fn incident_resolve(&self, ctx: &Context<'_>, input: IncidentResolveInput) -> Result<IncidentResolvePayload> {
+    async fn incident_resolve(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: IncidentResolveInput,
+    ) -> Result<IncidentResolvePayload> {
         let resolve = commands::incident::PostUpdate {
             incident: id::of(Kind::Incident, &input.incident),
             expected_version: input.expected_version,
@@ -359,7 +367,11 @@ impl IncidentMutation {
     }
 
     /// Opens a resolved incident again. A published postmortem is withdrawn first.
-    async fn incident_reopen(&self, ctx: &Context<'_>, input: IncidentReopenInput) -> Result<IncidentReopenPayload> {
+    async fn incident_reopen(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: IncidentReopenInput,
+    ) -> Result<IncidentReopenPayload> {
         let reopen = commands::incident::Reopen {
             incident: id::of(Kind::Incident, &input.incident),
             expected_version: input.expected_version,
@@ -378,7 +390,11 @@ impl IncidentMutation {
     }
 
     /// Gives an incident new values.
-    async fn incident_amend(&self, ctx: &Context<'_>, input: IncidentAmendInput) -> Result<IncidentAmendPayload> {
+    async fn incident_amend(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: IncidentAmendInput,
+    ) -> Result<IncidentAmendPayload> {
         let amend = commands::incident::Amend {
             incident: id::of(Kind::Incident, &input.incident),
             expected_version: input.expected_version,
@@ -398,7 +414,7 @@ impl IncidentMutation {
     async fn incident_backfill(
         &self,
         ctx: &Context<'_>,
-        input: IncidentBackfillInput,
+        #[graphql(desc = "What is to be done.")] input: IncidentBackfillInput,
     ) -> Result<IncidentBackfillPayload> {
         let update = |one: IncidentBackfillUpdateInput| commands::incident::BackfillUpdate {
             status: one.status.into(),

@@ -217,7 +217,7 @@ impl MaintenanceMutation {
     async fn maintenance_schedule(
         &self,
         ctx: &Context<'_>,
-        input: MaintenanceScheduleInput,
+        #[graphql(desc = "What is to be done.")] input: MaintenanceScheduleInput,
     ) -> Result<MaintenanceSchedulePayload> {
         let schedule = commands::maintenance::Schedule {
             page: id::of(Kind::Page, &input.page),
@@ -246,7 +246,7 @@ impl MaintenanceMutation {
     async fn maintenance_amend(
         &self,
         ctx: &Context<'_>,
-        input: MaintenanceAmendInput,
+        #[graphql(desc = "What is to be done.")] input: MaintenanceAmendInput,
     ) -> Result<MaintenanceAmendPayload> {
         let amend = commands::maintenance::Amend {
             maintenance: id::of(Kind::Maintenance, &input.maintenance),
@@ -271,7 +271,7 @@ impl MaintenanceMutation {
     async fn maintenance_start(
         &self,
         ctx: &Context<'_>,
-        input: MaintenanceStartInput,
+        #[graphql(desc = "What is to be done.")] input: MaintenanceStartInput,
     ) -> Result<MaintenanceStartPayload> {
         let status = Some(Status::InProgress);
         let start = update(
@@ -294,7 +294,7 @@ impl MaintenanceMutation {
     async fn maintenance_update_post(
         &self,
         ctx: &Context<'_>,
-        input: MaintenanceUpdatePostInput,
+        #[graphql(desc = "What is to be done.")] input: MaintenanceUpdatePostInput,
     ) -> Result<MaintenanceUpdatePostPayload> {
         let status = input.status.map(Into::into);
         let post = update(
@@ -317,7 +317,7 @@ impl MaintenanceMutation {
     async fn maintenance_complete(
         &self,
         ctx: &Context<'_>,
-        input: MaintenanceCompleteInput,
+        #[graphql(desc = "What is to be done.")] input: MaintenanceCompleteInput,
     ) -> Result<MaintenanceCompletePayload> {
         let status = Some(Status::Completed);
         let complete = update(
@@ -340,7 +340,7 @@ impl MaintenanceMutation {
     async fn maintenance_cancel(
         &self,
         ctx: &Context<'_>,
-        input: MaintenanceCancelInput,
+        #[graphql(desc = "What is to be done.")] input: MaintenanceCancelInput,
     ) -> Result<MaintenanceCancelPayload> {
         let status = Some(Status::Cancelled);
         let cancel = update(&input.maintenance, input.expected_version, status, input.body, None);

@@ -98,7 +98,11 @@ pub struct PageMutation;
 #[Object]
 impl PageMutation {
     /// Makes a page.
-    async fn page_create(&self, ctx: &Context<'_>, input: PageCreateInput) -> Result<PageCreatePayload> {
+    async fn page_create(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: PageCreateInput,
+    ) -> Result<PageCreatePayload> {
         let create = commands::page::Create {
             slug: input.slug,
             name: input.name,
@@ -117,7 +121,11 @@ impl PageMutation {
     }
 
     /// Gives a page new values.
-    async fn page_amend(&self, ctx: &Context<'_>, input: PageAmendInput) -> Result<PageAmendPayload> {
+    async fn page_amend(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: PageAmendInput,
+    ) -> Result<PageAmendPayload> {
         let amend = commands::page::Amend {
             page: id::of(Kind::Page, &input.page),
             expected_version: input.expected_version,
@@ -136,7 +144,11 @@ impl PageMutation {
     }
 
     /// Takes a page off, with all that stands on it. Nobody can read it any more; its subscriptions end.
-    async fn page_archive(&self, ctx: &Context<'_>, input: PageArchiveInput) -> Result<PageArchivePayload> {
+    async fn page_archive(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: PageArchiveInput,
+    ) -> Result<PageArchivePayload> {
         let archive = commands::page::Archive {
             page: id::of(Kind::Page, &input.page),
             expected_version: input.expected_version,

@@ -71,7 +71,11 @@ pub struct PostmortemMutation;
 #[Object]
 impl PostmortemMutation {
     /// Keeps the draft of a postmortem, in place of an earlier draft. The staff alone sees it.
-    async fn postmortem_draft(&self, ctx: &Context<'_>, input: PostmortemDraftInput) -> Result<PostmortemDraftPayload> {
+    async fn postmortem_draft(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: PostmortemDraftInput,
+    ) -> Result<PostmortemDraftPayload> {
         let incident = id::of(Kind::Incident, &input.incident);
         let draft = commands::postmortem::Draft {
             incident,
@@ -86,7 +90,7 @@ impl PostmortemMutation {
     async fn postmortem_publish(
         &self,
         ctx: &Context<'_>,
-        input: PostmortemPublishInput,
+        #[graphql(desc = "What is to be done.")] input: PostmortemPublishInput,
     ) -> Result<PostmortemPublishPayload> {
         let publish = commands::postmortem::Publish {
             incident: id::of(Kind::Incident, &input.incident),
@@ -102,7 +106,7 @@ impl PostmortemMutation {
     async fn postmortem_withdraw(
         &self,
         ctx: &Context<'_>,
-        input: PostmortemWithdrawInput,
+        #[graphql(desc = "What is to be done.")] input: PostmortemWithdrawInput,
     ) -> Result<PostmortemWithdrawPayload> {
         let withdraw = commands::postmortem::Withdraw {
             incident: id::of(Kind::Incident, &input.incident),
