@@ -105,12 +105,20 @@ fn is_away(error: &DbErr) -> bool {
         | sea_orm::SqlxError::PoolClosed
         | sea_orm::SqlxError::WorkerCrashed => true,
         // PostgreSQL's classes: 08 connection, 57P it is shutting down or starting, 53300 too many connections,
-        // 57014 and 55P03 a statement or lock that took too long. SQLite: 5 busy.
+        // 57014 and 55P03 a statement or lock that took too long; 40P01 and 40001 two writers stood in each other's
+        // way, and this one was undone.
         sea_orm::SqlxError::Database(error) => error.code().is_some_and(|code| {
             code.starts_with("08")
                 || code.starts_with("57P")
-                || matches!(code.as_ref(), "53300" | "57014" | "55P03" | "5")
+                || matches!(code.as_ref(), "53300" | "57014" | "55P03" | "40P01" | "40001")
+                || is_sqlite_busy(&code)
         }),
         _ => false,
     }
+}
+
+/// SQLite's 5 (busy) and 6 (locked), with whatever its extended codes add above the lowest byte. PostgreSQL's codes have
+/// five characters.
+fn is_sqlite_busy(code: &str) -> bool {
+    code.len() < 5 && code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6))
 }

@@ -19,8 +19,8 @@ const AUTOMATION: Duration = Duration::from_secs(1);
 /// How often events past their retention are taken out of the log.
 const PRUNING: Duration = Duration::from_secs(60 * 60);
 
-/// Serves an app until `stop`, then closes sockets, finishes the commands that run, and closes the database: each of
-/// these within `grace`.
+/// Serves an app until `stop`, then closes sockets, and after that finishes the commands that run and closes the
+/// database: each of the two within `grace`.
 ///
 /// # Errors
 /// When connections can no longer be accepted.
@@ -45,11 +45,14 @@ pub async fn run(
 
     let served = transport::serve(listener, router, connections, grace).await;
     stop.cancel();
-    if tokio::time::timeout(grace, app.finish()).await.is_err() {
-        tracing::warn!("stopping with commands that still run");
+    let end = async {
+        app.finish().await;
+        background.await;
+        app.store.close().await;
+    };
+    if tokio::time::timeout(grace, end).await.is_err() {
+        tracing::warn!("stopping with work that does not end");
     }
-    background.await;
-    app.store.close().await;
     served
 }
 

@@ -64,6 +64,11 @@ pub(crate) enum Component {
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
+    /// A step that broke off half way must leave nothing, on SQLite too.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager
             .create_table(
@@ -101,9 +106,9 @@ impl MigrationTrait for Migration {
         manager
             .create_index(
                 Index::create()
-                    .name("page_by_name")
+                    .name("page_by_age")
                     .table(Page::Table)
-                    .col(Page::Name)
+                    .col(Page::CreatedAt)
                     .col(Page::Id)
                     .to_owned(),
             )

@@ -76,6 +76,11 @@ enum ComponentChange {
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
+    /// A step that broke off half way must leave nothing, on SQLite too.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         incidents(manager).await?;
         timelines(manager).await?;

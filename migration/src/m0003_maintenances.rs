@@ -37,6 +37,11 @@ enum MaintenanceComponent {
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
+    /// A step that broke off half way must leave nothing, on SQLite too.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager
             .create_table(

@@ -11,7 +11,7 @@ use crate::domain::component::{Component, ComponentStatus};
 use crate::domain::event::{Event, EventKind, StatusMove, Subject};
 use crate::domain::refusal::{Refusal, Refused, Thing};
 use crate::domain::timeline::Change;
-use crate::entity::component;
+use crate::entity::{component, component_group};
 use crate::error::Result;
 use crate::store::{ROW_LOCK, Write};
 
@@ -140,9 +140,16 @@ pub(super) async fn components(write: &Write, ids: impl IntoIterator<Item = Uuid
     }
     let rows = component::Entity::find()
         .filter(component::Column::Id.is_in(ids))
-        .order_by_asc(component::Column::Position)
-        .order_by_asc(component::Column::Id)
+        .find_also_related(component_group::Entity)
         .all(write.db())
         .await?;
-    rows.into_iter().map(component::Model::into_domain).collect()
+    let mut placed = Vec::with_capacity(rows.len());
+    for (row, group) in rows {
+        let group = group
+            .filter(|group| group.archived_at.is_none())
+            .map(|group| group.position);
+        placed.push((group, row.into_domain()?));
+    }
+    placed.sort_by_key(|(group, component)| component.place(*group));
+    Ok(placed.into_iter().map(|(_, component)| component).collect())
 }

@@ -1,16 +1,15 @@
 //! Changing components.
 
+mod place;
+
 use futures_util::FutureExt;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    Select,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Select};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::transact::transact;
 use super::{Call, Context, component_group, page, valid};
-use crate::domain::component::{Component, ComponentGroup, ComponentStatus};
+use crate::domain::component::{Component, ComponentStatus};
 use crate::domain::event::{Event, EventKind, StatusMove, Subject};
 use crate::domain::refusal::{Refusal, Thing};
 use crate::domain::time::Timestamp;
@@ -18,6 +17,11 @@ use crate::domain::timeline::Change;
 use crate::entity::{component, component_change};
 use crate::error::{Error, Result};
 use crate::store::{ROW_LOCK, Write};
+
+pub use place::move_to;
+
+use place::next_position;
+pub(super) use place::{last_place, leave_group};
 
 /// A component to be made.
 #[derive(Clone, Debug, Serialize)]
@@ -83,10 +87,7 @@ async fn create_in(write: &mut Write, input: Create) -> Result<Component> {
     check_group(write, input.page, input.group).await?;
     let position = match input.position {
         Some(position) => position,
-        None => siblings(write, input.page, input.group)
-            .await?
-            .last()
-            .map_or(1, |last| last.position + 1),
+        None => next_position(write, input.page, input.group).await?,
     };
     let component = Component {
         id: Uuid::now_v7(),
@@ -135,58 +136,6 @@ async fn amend_in(write: &mut Write, input: Amend) -> Result<Component> {
     }
     if component != before {
         store(write, &mut component, EventKind::ComponentAmended).await?;
-    }
-    Ok(component)
-}
-
-/// Puts a component elsewhere: into another group, or to another place among its siblings, which are numbered anew.
-///
-/// # Errors
-/// `COMPONENT_NOT_FOUND`, `COMPONENT_GROUP_NOT_FOUND`, `STALE_VERSION`.
-pub async fn move_to(context: &Context, call: Call, input: Move) -> Result<Component> {
-    transact(context, "componentMove", call, input, |write, input| {
-        move_in(write, input).boxed()
-    })
-    .await
-}
-
-async fn move_in(write: &mut Write, input: Move) -> Result<Component> {
-    if input.position.is_some_and(i32::is_negative) {
-        return Err(Error::BadUserInput("`position` must not be negative".to_owned()));
-    }
-    let known = present(write, input.component).await?;
-    let group = input.group.unwrap_or(known.group);
-    check_group(write, known.page, group).await?;
-    let mut stand = siblings_and(write, known.page, group, Some(known.id)).await?;
-    let Some(place) = stand.iter().position(|one| one.id == known.id) else {
-        return Err(not_found());
-    };
-    let mut component = stand.remove(place);
-    valid::version(input.expected_version, component.version)?;
-    let others = stand;
-    let stands = others
-        .iter()
-        .take_while(|other| other.position < component.position)
-        .count();
-    let index = match input.position {
-        Some(position) => usize::try_from(position).unwrap_or(0).min(others.len()),
-        None if group == component.group => stands,
-        None => others.len(),
-    };
-    let is_other_group = component.group != group;
-    component.group = group;
-    let mut ordered = others;
-    ordered.insert(index, component.clone());
-    for (position, mut sibling) in (1i32..).zip(ordered) {
-        let is_moved = sibling.id == component.id;
-        if sibling.position == position && !(is_moved && is_other_group) {
-            continue;
-        }
-        sibling.position = position;
-        store(write, &mut sibling, EventKind::ComponentAmended).await?;
-        if is_moved {
-            component = sibling;
-        }
     }
     Ok(component)
 }
@@ -242,21 +191,6 @@ async fn archive_in(write: &mut Write, input: Archive) -> Result<Component> {
     Ok(component)
 }
 
-/// Takes every component out of a group that goes.
-pub(super) async fn leave_group(write: &mut Write, group: &ComponentGroup) -> Result<()> {
-    let mut position = siblings(write, group.page, None)
-        .await?
-        .last()
-        .map_or(0, |last| last.position);
-    for mut component in siblings(write, group.page, Some(group.id)).await? {
-        position += 1;
-        component.group = None;
-        component.position = position;
-        store(write, &mut component, EventKind::ComponentAmended).await?;
-    }
-    Ok(())
-}
-
 /// Stores a new component.
 pub(super) async fn insert(write: &Write, component: &Component) -> Result<()> {
     let row = component::Model::from_domain(component, None)
@@ -307,37 +241,6 @@ fn change(component: &Component, from: ComponentStatus) -> Change {
         from,
         to: component.status,
     }
-}
-
-/// The components that stand together, in their order.
-async fn siblings(write: &Write, page: Uuid, group: Option<Uuid>) -> Result<Vec<Component>> {
-    siblings_and(write, page, group, None).await
-}
-
-/// The components that stand together, and one that may join them: all locked at once, in the order of their ids, for
-/// whoever locks several does it in that order.
-async fn siblings_and(write: &Write, page: Uuid, group: Option<Uuid>, joining: Option<Uuid>) -> Result<Vec<Component>> {
-    let in_group = match group {
-        Some(group) => component::Column::GroupId.eq(group),
-        None => component::Column::GroupId.is_null(),
-    };
-    let wanted = Condition::any()
-        .add(in_group)
-        .add_option(joining.map(|id| component::Column::Id.eq(id)));
-    let rows = component::Entity::find()
-        .filter(component::Column::PageId.eq(page))
-        .filter(wanted)
-        .filter(component::Column::ArchivedAt.is_null())
-        .order_by_asc(component::Column::Id)
-        .lock(ROW_LOCK)
-        .all(write.db())
-        .await?;
-    let mut siblings = rows
-        .into_iter()
-        .map(component::Model::into_domain)
-        .collect::<Result<Vec<_>>>()?;
-    siblings.sort_by_key(|sibling| (sibling.position, sibling.id));
-    Ok(siblings)
 }
 
 async fn check_group(write: &Write, page: Uuid, group: Option<Uuid>) -> Result<()> {

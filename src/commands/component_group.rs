@@ -57,7 +57,7 @@ async fn create_in(write: &mut Write, input: Create) -> Result<ComponentGroup> {
     page::require(write, input.page, Thing::Page, "page").await?;
     let position = match input.position {
         Some(position) => position,
-        None => last_position(write, input.page).await?.saturating_add(1),
+        None => component::last_place(write, input.page).await?.saturating_add(1),
     };
     let group = ComponentGroup {
         id: Uuid::now_v7(),
@@ -83,7 +83,7 @@ async fn create_in(write: &mut Write, input: Create) -> Result<ComponentGroup> {
     Ok(group)
 }
 
-async fn last_position(write: &Write, page: Uuid) -> Result<i32> {
+pub(super) async fn last_position(write: &Write, page: Uuid) -> Result<i32> {
     let last = component_group::Entity::find()
         .select_only()
         .column(component_group::Column::Position)

@@ -120,7 +120,10 @@ async fn open_in(write: &mut Write, input: Open) -> Result<Changed> {
     let locked = Locked::lock(write, input.page, input.components.iter().map(|state| state.component)).await?;
     let changes = locked.changes(&input.components)?;
     let now = write.now();
-    let display_at = input.display_at.or(input.started_at).unwrap_or(now);
+    // Now, also for one that began before: but never before it began.
+    let display_at = input
+        .display_at
+        .unwrap_or_else(|| input.started_at.map_or(now, |start| start.max(now)));
     let opening = Opening {
         id: Uuid::now_v7(),
         page: input.page,

@@ -20,7 +20,7 @@ use crate::entity::maintenance;
 use crate::error::Result;
 use crate::store::{ROW_LOCK, Write};
 
-pub use automation::{next_due, run_due};
+pub use automation::run_due;
 
 /// A maintenance after a command, with the components it is going to affect and the update that was posted.
 #[derive(Clone, Debug, Serialize, Deserialize)]

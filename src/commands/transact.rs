@@ -42,7 +42,7 @@ where
         .app
         .run(async move {
             let Some(key) = call.idempotency_key else {
-                let mut write = app.store.begin(author, action, app.clock.now()).await?;
+                let mut write = app.store.begin(author, action, &app.clock).await?;
                 let answer = run(&mut write, input).await?;
                 write.commit().await?;
                 return Ok(answer);
@@ -50,7 +50,7 @@ where
             let key = valid::idempotency_key(&key)?;
             let fingerprint = fingerprint(action, &input)?;
             let running = Running::enter(&app, &author.actor, &key)?;
-            let mut write = app.store.begin(author, action, app.clock.now()).await?;
+            let mut write = app.store.begin(author, action, &app.clock).await?;
             running.enter_database(&write).await?;
             if let Some(answer) = remembered(&write, &key, &fingerprint).await? {
                 return Ok(answer);

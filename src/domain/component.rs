@@ -34,6 +34,17 @@ pub struct Component {
     pub updated_at: Timestamp,
 }
 
+impl Component {
+    /// Where it stands on its page, among groups and what stands in none: by position, then the components of a group.
+    /// `group` is the position of the group it stands in.
+    pub fn place(&self, group: Option<i32>) -> (i32, Option<Uuid>, i32, Uuid) {
+        match group {
+            Some(group) => (group, self.group, self.position, self.id),
+            None => (self.position, None, 0, self.id),
+        }
+    }
+}
+
 /// Components shown together; one level deep.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ComponentGroup {

@@ -99,6 +99,8 @@ pub enum Refusal {
     TooManyItems { max: usize },
     #[error("metadata may take at most {max} bytes as JSON")]
     MetadataTooLarge { max: usize },
+    #[error("the updates of a backfilled incident stand oldest first")]
+    UpdatesOutOfOrder,
     #[error("a backfilled incident ends with an update that resolves it")]
     BackfillNotResolved,
     #[error("a postmortem is changed by drafting and publishing it again")]
@@ -136,6 +138,7 @@ impl Refusal {
             Refusal::TooManyUpdates { .. } => "TOO_MANY_UPDATES",
             Refusal::TooManyItems { .. } => "TOO_MANY_ITEMS",
             Refusal::MetadataTooLarge { .. } => "TOO_LONG",
+            Refusal::UpdatesOutOfOrder => "UPDATES_OUT_OF_ORDER",
             Refusal::BackfillNotResolved => "BACKFILL_NOT_RESOLVED",
             Refusal::UpdateIsPostmortem => "UPDATE_IS_POSTMORTEM",
             Refusal::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",

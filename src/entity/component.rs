@@ -26,7 +26,20 @@ pub struct Model {
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+pub enum Relation {
+    #[sea_orm(
+        belongs_to = "super::component_group::Entity",
+        from = "Column::GroupId",
+        to = "super::component_group::Column::Id"
+    )]
+    Group,
+}
+
+impl Related<super::component_group::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Group.def()
+    }
+}
 
 impl ActiveModelBehavior for ActiveModel {}
 

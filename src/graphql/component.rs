@@ -13,7 +13,7 @@ use super::id::{self, Kind};
 use super::page::{self, Page};
 use super::scalar::DateTime;
 use crate::domain;
-use crate::domain::uptime::{self, MAX_DAYS};
+use crate::domain::uptime::{self, DEFAULT_DAYS, MAX_DAYS};
 use crate::error::Error;
 use crate::queries::{self, Key, View};
 
@@ -96,7 +96,11 @@ impl Component {
     /// How long it was up in the last days, 1 to 366 of them, cut in the page's time zone.
     async fn uptime(
         &self,
-        #[graphql(default = 90, desc = "How many days, 1 to 366, today included.")] days: i32,
+        #[graphql(
+            default_with = "i32::from(DEFAULT_DAYS)",
+            desc = "How many days, 1 to 366, today included."
+        )]
+        days: i32,
     ) -> Result<Uptime> {
         let days = days_asked(days)?;
         let uptime = self.uptime_over(days).await?;
@@ -195,7 +199,11 @@ impl ComponentGroup {
     /// observed.
     async fn uptime_percentage(
         &self,
-        #[graphql(default = 90, desc = "How many days, 1 to 366, today included.")] days: i32,
+        #[graphql(
+            default_with = "i32::from(DEFAULT_DAYS)",
+            desc = "How many days, 1 to 366, today included."
+        )]
+        days: i32,
     ) -> Result<Option<f64>> {
         let days = days_asked(days)?;
         let weight = self.view.app().settings.partial_outage_weight;
@@ -257,6 +265,32 @@ pub(super) async fn named(
         state,
         view: view.clone(),
     })
+}
+
+/// Components that an incident or a maintenance names, in the order the page shows them. An event or a command brings
+/// them along in that order.
+pub(super) async fn in_order(
+    view: &View,
+    carried: Option<&[domain::component::Component]>,
+    page: Uuid,
+    ids: &[Uuid],
+) -> Result<Vec<Component>> {
+    let mut components = Vec::with_capacity(ids.len());
+    for id in ids {
+        components.push(named(view, carried, page, *id).await?);
+    }
+    match carried {
+        Some(carried) => {
+            let place = |id: Uuid| carried.iter().position(|one| one.id == id).unwrap_or(usize::MAX);
+            components.sort_by_key(|component| place(component.state.id));
+        }
+        None if components.is_empty() => {}
+        None => {
+            let parts = view.parts(page).await?;
+            components.sort_by_key(|component| parts.place(component.state.id));
+        }
+    }
+    Ok(components)
 }
 
 fn days_asked(days: i32) -> Result<u16> {

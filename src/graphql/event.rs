@@ -410,6 +410,7 @@ standings! {
 impl PageEvent {
     /// An entry of the log, as the audience of `past` sees it: the view of what stood just after the entry.
     pub(super) fn of(past: View, entry: &Entry, cursor: Cursor) -> PageEvent {
+        past.carry(&entry.payload.page);
         let seen = Seen {
             cursor,
             at: entry.at,

@@ -73,26 +73,16 @@ impl Incident {
         })
     }
 
-    async fn component(&self, id: Uuid) -> Result<Component> {
-        component::named(&self.view, self.carried.as_deref(), self.state.page, id).await
-    }
-
     /// What it made of each component, in the order the page shows them.
     async fn affected_in_order(&self) -> Result<Vec<(Component, domain::timeline::Affected)>> {
         let affected = self.state.affected();
-        let mut named = Vec::with_capacity(affected.len());
-        let parts = if affected.is_empty() {
-            None
-        } else {
-            Some(self.view.parts(self.state.page).await?)
-        };
-        for one in affected {
-            named.push((self.component(one.component).await?, one));
-        }
-        if let Some(parts) = parts {
-            named.sort_by_key(|(component, one)| (parts.place(one.component), component.state.position));
-        }
-        Ok(named)
+        let ids: Vec<Uuid> = affected.iter().map(|one| one.component).collect();
+        let components = component::in_order(&self.view, self.carried.as_deref(), self.state.page, &ids).await?;
+        let find = |component: &Component| affected.iter().find(|one| one.component == component.state.id).cloned();
+        Ok(components
+            .into_iter()
+            .filter_map(|component| find(&component).map(|one| (component, one)))
+            .collect())
     }
 }
 

@@ -113,15 +113,8 @@ impl Maintenance {
 
     /// The components it is going to affect, in the order the page shows them.
     async fn components(&self) -> Result<Vec<Component>> {
-        let mut components = Vec::with_capacity(self.state.components.len());
-        for id in &self.state.components {
-            components.push(component::named(&self.view, self.carried.as_deref(), self.state.page, *id).await?);
-        }
-        if !components.is_empty() {
-            let parts = self.view.parts(self.state.page).await?;
-            components.sort_by_key(|component| parts.place(component.state.id));
-        }
-        Ok(components)
+        let ids = &self.state.components;
+        component::in_order(&self.view, self.carried.as_deref(), self.state.page, ids).await
     }
 
     /// What was said of it, oldest first unless asked otherwise.

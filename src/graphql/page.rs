@@ -27,8 +27,9 @@ use crate::queries::{self, View};
 /// # Errors
 /// `PAGE_NOT_FOUND` where it was taken off meanwhile: the first answer to an idempotent call may be given again then.
 pub(super) async fn state(view: &View, id: Uuid) -> Result<Arc<domain::page::Page>> {
-    let page = view.parts(id).await?.page.clone();
-    page.ok_or_else(|| Failure::new("PAGE_NOT_FOUND", "There is no such page."))
+    view.page(id)
+        .await?
+        .ok_or_else(|| Failure::new("PAGE_NOT_FOUND", "There is no such page."))
 }
 
 /// One service's status page.
@@ -217,16 +218,18 @@ impl Page {
     }
 
     /// The page's log, by polling: the events after a cursor, oldest first, from the oldest that is kept unless `after`
-    /// is given. A cursor the log cannot go on from gives one `PageReset`. `first` is from 1 to 100.
+    /// is given. A cursor the log cannot go on from gives one `PageReset`. Where nothing is new there is no `endCursor`:
+    /// keep the one you had. `first` is from 1 to 100.
     async fn events(
         &self,
         #[graphql(desc = "How many events, 1 to 100.")] first: i32,
         #[graphql(desc = "The cursor of the last event you handled; from the oldest that is kept unless given.")] after: Option<Cursor>,
     ) -> Result<Connection<LogCursor, PageEvent>> {
         let limit = page_size(first, "first")?;
+        let floor = queries::log::reach(&self.view, self.state.id).await?.floor;
         let resume = match after {
             Some(after) => queries::log::resume(&self.view, self.state.id, &after.0).await?,
-            None => Resume::After(queries::log::reach(&self.view, self.state.id).await?.floor),
+            None => Resume::After(floor),
         };
         let Resume::After(number) = resume else {
             return self.reset().await;
@@ -241,7 +244,7 @@ impl Page {
             entries.truncate(hidden);
             more = true;
         }
-        let mut connection = Connection::new(number > 0, more);
+        let mut connection = Connection::new(number > floor, more);
         connection.edges.extend(entries.into_iter().filter_map(|entry| {
             let number = entry.number(audience)?;
             let cursor = queries::log::at_number(&self.view, self.state.id, number).encode();

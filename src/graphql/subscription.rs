@@ -259,6 +259,7 @@ impl Watch {
             return None;
         };
         let view = View::past(&self.app, self.audience, entry.place());
+        view.carry(&payload.page);
         Some(Incident::carrying(incident.clone(), view, &payload.components))
     }
 

@@ -107,8 +107,12 @@ impl Follow {
                         return Ok(Some(Step::Lost));
                     }
                     let read = log::after(snapshot.db(), self.stream, self.position, BATCH).await?;
-                    if read.is_empty() {
+                    let Some(first) = read.first() else {
                         return Ok(None);
+                    };
+                    // Numbers have no gap: what is missing here is not there any more.
+                    if first.number(self.stream.audience) != Some(self.position + 1) {
+                        return Ok(Some(Step::Lost));
                     }
                     self.backlog = read.into_iter().map(Arc::new).collect();
                 }

@@ -2,8 +2,9 @@
 //! least every half second.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,9 @@ use crate::store::{Snapshot, Store, log};
 
 /// The doorbell may be lost, and other nodes ring none here: a watched page is looked at this often (DESIGN.md, 3).
 const POLL: Duration = Duration::from_millis(500);
+
+/// How long after its last good turn the tailer counts as stuck: ten polls.
+const STUCK: Duration = Duration::from_secs(5);
 
 /// How many events one read of the log brings.
 pub(super) const BATCH: u64 = 100;
@@ -51,7 +55,9 @@ impl Watched {
 pub struct Live {
     pub(super) store: Arc<Store>,
     watched: Mutex<HashMap<Uuid, Arc<Watched>>>,
-    healthy: watch::Sender<bool>,
+    /// When the last turn of the tailer ended well, since `began`.
+    turned: AtomicU64,
+    began: Instant,
 }
 
 impl Live {
@@ -60,13 +66,15 @@ impl Live {
         Arc::new(Live {
             store,
             watched: Mutex::default(),
-            healthy: watch::Sender::new(true),
+            turned: AtomicU64::new(0),
+            began: Instant::now(),
         })
     }
 
-    /// Whether the last read of the log went well.
+    /// Whether the tailer runs and can read the log: it turns at least every half second.
     pub fn is_healthy(&self) -> bool {
-        *self.healthy.borrow()
+        let turned = Duration::from_millis(self.turned.load(Ordering::Relaxed));
+        self.began.elapsed().saturating_sub(turned) < STUCK
     }
 
     /// How many pages somebody on this node watches.
@@ -121,7 +129,10 @@ impl Live {
                     tracing::warn!(%page, error = &error as &dyn std::error::Error, "the log cannot be read; trying again");
                 }
             }
-            self.healthy.send_replace(healthy);
+            if healthy {
+                let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                self.turned.store(millis, Ordering::Relaxed);
+            }
         }
     }
 

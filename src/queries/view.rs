@@ -1,7 +1,7 @@
 //! A view: what one audience sees at one moment, all of it of one consistent state.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 use tokio::sync::OnceCell;
@@ -42,6 +42,8 @@ struct Inner {
     moment: Moment,
     instant: Timestamp,
     snapshot: Arc<OnceCell<Snapshot>>,
+    /// The page as an event carries it.
+    carried: OnceLock<Arc<Page>>,
     parts: Loader<Uuid, Arc<Parts>>,
     histories: Loader<Uuid, Arc<Vec<component_change::Model>>>,
     incidents: Loader<Uuid, Arc<Vec<Incident>>>,
@@ -69,10 +71,8 @@ impl Parts {
     ) -> Parts {
         groups.sort_by_key(|group| (group.position, group.id));
         let place: HashMap<Uuid, i32> = groups.iter().map(|group| (group.id, group.position)).collect();
-        components.sort_by_key(|component| match component.group.and_then(|group| place.get(&group)) {
-            Some(group) => (*group, component.group, component.position, component.id),
-            None => (component.position, None, 0, component.id),
-        });
+        components
+            .sort_by_key(|component| component.place(component.group.and_then(|group| place.get(&group).copied())));
         Parts {
             page: page.map(Arc::new),
             groups: groups.into_iter().map(Arc::new).collect(),
@@ -147,6 +147,7 @@ impl View {
             moment,
             instant,
             snapshot,
+            carried: OnceLock::new(),
             parts: Loader::default(),
             histories: Loader::default(),
             incidents: Loader::default(),
@@ -172,6 +173,22 @@ impl View {
     /// The time of day it looks at.
     pub fn instant(&self) -> Timestamp {
         self.0.instant
+    }
+
+    /// Takes the page from the event that carries it, so that showing the event needs no read of it.
+    pub fn carry(&self, page: &Page) {
+        self.0.carried.get_or_init(|| Arc::new(page.clone()));
+    }
+
+    /// A page as this view sees it; `None` where it is not there.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn page(&self, id: Uuid) -> Result<Option<Arc<Page>>> {
+        match self.0.carried.get().filter(|page| page.id == id) {
+            Some(page) => Ok(Some(Arc::clone(page))),
+            None => Ok(self.parts(id).await?.page.clone()),
+        }
     }
 
     pub(super) fn histories(&self) -> &Loader<Uuid, Arc<Vec<component_change::Model>>> {

@@ -109,20 +109,6 @@ impl<T> Slice<T> {
         items.truncate(if window.from_end { items.len() } else { wanted });
         Slice::cut(items, window)
     }
-
-    /// The same slice of other items.
-    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Slice<U> {
-        let Slice {
-            items,
-            has_next,
-            has_previous,
-        } = self;
-        Slice {
-            items: items.into_iter().map(change).collect(),
-            has_next,
-            has_previous,
-        }
-    }
 }
 
 /// Asks a cursor that lists newest first for a window, and for one row more, which tells whether there is more.

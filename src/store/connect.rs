@@ -26,6 +26,9 @@ const TURN_WAIT: Duration = Duration::from_secs(30);
 /// The oldest SQLite that is taken. Older ones have a race that can corrupt a database in WAL mode (3.51.3's notes).
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 
+/// What nodes that migrate a database at the same time wait for: any number that nobody else uses.
+const MIGRATION_LOCK: i64 = 0x616c_6c63_6c65_6172;
+
 /// How many commits a reader of the doorbell may be behind before it is told to look at every page.
 const DOORBELL_DEPTH: usize = 1024;
 
@@ -82,7 +85,11 @@ impl Store {
         } else {
             return Err(ConnectError::Url);
         };
-        Migrator::up(&writer, None).await.map_err(ConnectError::Migrate)?;
+        if writer.get_database_backend() == DbBackend::Sqlite {
+            Migrator::up(&writer, None).await.map_err(ConnectError::Migrate)?;
+        } else {
+            migrate_postgres(options).await.map_err(ConnectError::Migrate)?;
+        }
         for connection in [&mut writer, &mut reader] {
             // Without the values, which may be anybody's words.
             connection.set_metric_callback(|info| {
@@ -207,6 +214,25 @@ fn is_recent_sqlite(version: &str) -> bool {
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     let mut next = || parts.next().unwrap_or(0);
     (next(), next(), next()) >= OLDEST_SQLITE
+}
+
+/// Brings PostgreSQL's tables up to date, on a connection of its own: a step may take longer than any request may, and
+/// nodes that start together must go one after the other.
+async fn migrate_postgres(options: &Options) -> Result<(), DbErr> {
+    let mut connect = ConnectOptions::new(&options.url);
+    connect
+        .max_connections(1)
+        .connect_timeout(AWAY_AFTER)
+        .set_application_name("allclear-migrate")
+        .sqlx_logging(false);
+    let alone = Database::connect(connect).await?;
+    alone
+        .execute_unprepared(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})"))
+        .await?;
+    let migrated = Migrator::up(&alone, None).await;
+    // The lock ends with the connection.
+    alone.close().await?;
+    migrated
 }
 
 async fn postgres(options: &Options) -> Result<(DatabaseConnection, DatabaseConnection), ConnectError> {

@@ -164,6 +164,7 @@ pub async fn place_at(db: &impl ConnectionTrait, page: Uuid, at: Timestamp) -> R
     let Some(staff_number) = found else {
         return Ok(None);
     };
+    let log = page_log::Entity::find_by_id(page).one(db).await?;
     let public = event::Entity::find()
         .select_only()
         .column(event::Column::PublicNumber)
@@ -176,6 +177,11 @@ pub async fn place_at(db: &impl ConnectionTrait, page: Uuid, at: Timestamp) -> R
         .await?
         .flatten()
         .unwrap_or(0);
+    // Where public events up to here were pruned, those that are left tell too little: the floor knows.
+    let floor = log
+        .filter(|log| staff_number >= log.staff_floor)
+        .map_or(0, |log| log.public_floor);
+    let public = Ord::max(public, floor);
     Ok(Some(Place {
         staff_number: number(staff_number)?,
         public_number: number(public)?,
@@ -207,18 +213,21 @@ impl Store {
     /// Takes events older than an instant out of every page's log and raises the floors; the newest of those of each
     /// thing stays, so that the page can still be shown as of any later time. Returns how many went.
     pub async fn prune(&self, older_than: Timestamp) -> Result<u64> {
-        let (write, _turn) = self.begin_plain().await?;
+        let snapshot = self.read().await?;
         let pages: Vec<Uuid> = page_log::Entity::find()
             .select_only()
             .column(page_log::Column::PageId)
             .into_tuple()
-            .all(&write)
+            .all(snapshot.db())
             .await?;
+        drop(snapshot);
         let mut gone = 0;
         for page in pages {
+            // A transaction a page: it holds the page's heads, for which the page's writers wait.
+            let (write, _turn) = self.begin_plain().await?;
             gone += prune_page(&write, page, older_than).await?;
+            write.commit().await?;
         }
-        write.commit().await?;
         Ok(gone)
     }
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::Store;
 use super::log::stored;
+use crate::clock::Clock;
 use crate::domain::audience::Audience;
 use crate::domain::event::{Event, PAYLOAD_VERSION, Payload};
 use crate::domain::impact;
@@ -47,12 +48,14 @@ pub struct Write {
 }
 
 impl Store {
-    /// Begins to change something; `action` is what the audit calls it, `now` the time all of it happens at.
+    /// Begins to change something; `action` is what the audit calls it. All of it happens at the time the clock shows
+    /// once it is this writer's turn.
     ///
     /// # Errors
     /// `Unavailable` when no connection can be had in time.
-    pub async fn begin(&self, author: Author, action: &'static str, now: Timestamp) -> Result<Write> {
+    pub async fn begin(&self, author: Author, action: &'static str, clock: &Clock) -> Result<Write> {
         let (transaction, turn) = self.begin_plain().await?;
+        let now = clock.now();
         let doorbell = self.doorbell_sender();
         Ok(Write {
             transaction,

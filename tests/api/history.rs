@@ -312,3 +312,32 @@ async fn a_log_that_was_pruned_begins_at_the_oldest_event_it_keeps() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_floor_of_the_public_log_does_not_go_back_when_only_the_staff_hears_of_something() {
+    for_each_database(async |test| {
+        let page = test.page("shop").await;
+        let incident = test.incident(&page, "Search is slow", None).await;
+        let early = test.public_data(CURSOR, json!({})).await["page"]["cursor"].clone();
+        test.mutate("incidentResolve", json!({ "incident": incident }), "incident { id }")
+            .await;
+        let draft = async |body: &str| {
+            test.pass_minutes(1);
+            let input = json!({ "incident": incident, "body": body });
+            test.mutate("postmortemDraft", input, "incident { id }").await;
+            test.pass_minutes(1);
+            test.app.store.prune(test.app.clock.now()).await.expect("it prunes");
+        };
+
+        draft("One.").await;
+        draft("Two.").await;
+
+        let polled = test.public_data(RESUME, json!({ "after": early })).await;
+        assert_eq!(each(&polled["page"]["events"]["nodes"], "__typename"), ["PageReset"]);
+    })
+    .await;
+}
+
+const CURSOR: &str = r#"{ page(slug: "shop") { cursor } }"#;
+const RESUME: &str =
+    r#"query($after: Cursor) { page(slug: "shop") { events(first: 9, after: $after) { nodes { __typename } } } }"#;

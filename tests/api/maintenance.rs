@@ -1,6 +1,7 @@
 //! Maintenances: announced, changed, carried out by hand or by themselves.
 
-use allclear::commands::maintenance::{next_due, run_due};
+use allclear::commands::maintenance::run_due;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::database::Test;
@@ -221,13 +222,6 @@ async fn a_maintenance_starts_and_completes_by_itself_at_the_times_set() {
     for_each_database(async |test| {
         let (page, component) = page_and_component(test).await;
         let maintenance = test.maintenance(&page, "New disks", &component, 60).await;
-        let due = async || {
-            next_due(&test.app)
-                .await
-                .expect("the database answers")
-                .map(|at| at.to_string())
-        };
-        assert_eq!(due().await.as_deref(), Some("2026-03-02T13:00:00.000Z"));
 
         test.pass_minutes(59);
         run_due(&test.app).await.expect("nothing fails");
@@ -236,7 +230,6 @@ async fn a_maintenance_starts_and_completes_by_itself_at_the_times_set() {
         run_due(&test.app).await.expect("nothing fails");
         assert_eq!(said(test, &maintenance).await, ["SCHEDULED", "IN_PROGRESS"]);
         assert_eq!(status(test, &component).await, "UNDER_MAINTENANCE");
-        assert_eq!(due().await.as_deref(), Some("2026-03-02T14:00:00.000Z"));
         test.pass_minutes(60);
         run_due(&test.app).await.expect("nothing fails");
 
@@ -245,7 +238,6 @@ async fn a_maintenance_starts_and_completes_by_itself_at_the_times_set() {
             ["SCHEDULED", "IN_PROGRESS", "COMPLETED"]
         );
         assert_eq!(status(test, &component).await, "OPERATIONAL");
-        assert_eq!(due().await, None);
     })
     .await;
 }
@@ -280,17 +272,9 @@ async fn of_two_servers_exactly_one_acts() {
         let other = test.another().await;
 
         test.pass_minutes(60);
-        let (one, two, three, four) = tokio::join!(
-            run_due(&test.app),
-            run_due(&other.app),
-            run_due(&test.app),
-            run_due(&other.app)
-        );
+        let turns = join_all([&test.app, &other.app, &test.app, &other.app].map(run_due)).await;
 
-        let moved: usize = [one, two, three, four]
-            .into_iter()
-            .map(|moved| moved.expect("nothing fails"))
-            .sum();
+        let moved: usize = turns.into_iter().map(|moved| moved.expect("nothing fails")).sum();
         assert!(moved <= 5, "{moved}");
         for maintenance in &all {
             assert_eq!(said(test, maintenance).await, ["SCHEDULED", "IN_PROGRESS"]);

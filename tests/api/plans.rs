@@ -246,8 +246,6 @@ async fn change_everything(test: &Test, recording: &mut Recording) -> Vec<Value>
 async fn run_beside(test: &Test, recording: &mut Recording) {
     let (_, statements) = recorded(maintenance::run_due(&test.app)).await;
     recording.statements.extend(statements);
-    let (_, statements) = recorded(maintenance::next_due(&test.app)).await;
-    recording.statements.extend(statements);
     let (_, statements) = recorded(test.app.store.prune(noon().plus_millis(1))).await;
     recording.statements.extend(statements);
     let context = Context {

@@ -41,7 +41,7 @@ async fn hold_up(test: &Test) -> allclear::store::Write {
         actor: "test".to_owned(),
         request_id: String::new(),
     };
-    let write = test.app.store.begin(author, "hold", test.app.clock.now()).await;
+    let write = test.app.store.begin(author, "hold", &test.app.clock).await;
     let write = write.expect("nothing else writes");
     if test.is_postgres() {
         let locked = write

@@ -21,7 +21,7 @@ async fn hold(test: &Test) -> allclear::store::Write {
         actor: "test".to_owned(),
         request_id: String::new(),
     };
-    let write = test.app.store.begin(author, "look", test.app.clock.now()).await;
+    let write = test.app.store.begin(author, "look", &test.app.clock).await;
     write.expect("nothing else writes")
 }
 

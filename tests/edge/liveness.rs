@@ -84,3 +84,20 @@ async fn a_peer_that_takes_a_little_now_and_then_stays() {
     }
     assert!(begin.elapsed() > SOON * 9);
 }
+
+#[tokio::test]
+async fn an_item_that_cannot_be_made_for_now_closes_the_socket_rather_than_leave_a_gap() {
+    let server = Server::start().await;
+    for after in [0, 2] {
+        let mut socket = Socket::initialised(&server).await;
+
+        socket
+            .subscribe("a", &format!("subscription {{ away(after: {after}) }}"))
+            .await;
+
+        for number in 1..=after {
+            assert_eq!(socket.receive().await["payload"]["data"]["away"], number);
+        }
+        assert_eq!(socket.closed().await.0, 1013, "after {after}");
+    }
+}

@@ -116,6 +116,10 @@ impl Live {
     async fn stumble(&self) -> impl Stream<Item = Result<i32>> {
         stream::iter([Ok(1), Err(coded("FORBIDDEN")), Ok(3)])
     }
+    /// As many items as asked for, then one for which the database would be needed, then one more.
+    async fn away(&self, after: i32) -> impl Stream<Item = Result<i32>> {
+        stream::iter((1..=after).map(Ok).chain([Err(coded("UNAVAILABLE")), Ok(9)]))
+    }
     async fn panic(&self) -> impl Stream<Item = i32> {
         stream::iter([1]).map(|_| panic!("a stream that panics"))
     }

@@ -49,7 +49,7 @@ pub struct BackfillUpdate {
 /// of them becomes part of their history. Nobody is notified, but the log has it.
 ///
 /// # Errors
-/// `BACKFILL_NOT_RESOLVED`, and those of opening an incident and posting updates.
+/// `BACKFILL_NOT_RESOLVED`, `UPDATES_OUT_OF_ORDER`, and those of opening an incident and posting updates.
 pub async fn backfill(context: &Context, call: Call, input: Backfill) -> Result<Changed> {
     transact(context, "incidentBackfill", call, input, |write, input| {
         backfill_in(write, input).boxed()
@@ -68,6 +68,11 @@ async fn backfill_in(write: &mut Write, input: Backfill) -> Result<Changed> {
     }
     if input.updates.len() > MAX_UPDATES {
         return Err(Refusal::TooManyUpdates { max: MAX_UPDATES }.at(["updates"]).into());
+    }
+    let times = input.updates.iter().map(|update| update.display_at);
+    let backwards = times.clone().zip(times.skip(1)).position(|(one, next)| next < one);
+    if let Some(index) = backwards {
+        return Err(within(index + 1, Refusal::UpdatesOutOfOrder.at(["displayAt"])).into());
     }
     let named = input
         .updates

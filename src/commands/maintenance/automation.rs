@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use sea_orm::sea_query::ExprTrait;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -58,33 +57,6 @@ pub async fn run_due(app: &Arc<App>) -> Result<usize> {
     Ok(moved)
 }
 
-/// When the next maintenance of any page is due, if one waits: until then there is nothing to do.
-///
-/// # Errors
-/// Those of the database.
-pub async fn next_due(app: &App) -> Result<Option<Timestamp>> {
-    let snapshot = app.store.read().await?;
-    let scheduled = automatic([MaintenanceStatus::Scheduled])
-        .select_only()
-        .column(maintenance::Column::ScheduledFor)
-        .order_by_asc(maintenance::Column::ScheduledFor)
-        .into_tuple::<i64>()
-        .one(snapshot.db())
-        .await?;
-    let running = automatic([MaintenanceStatus::InProgress, MaintenanceStatus::Verifying])
-        .select_only()
-        .column(maintenance::Column::ScheduledUntil)
-        .order_by_asc(maintenance::Column::ScheduledUntil)
-        .into_tuple::<i64>()
-        .one(snapshot.db())
-        .await?;
-    Ok([scheduled, running]
-        .into_iter()
-        .flatten()
-        .min()
-        .map(Timestamp::from_millis))
-}
-
 async fn due(app: &App, now: Timestamp) -> Result<Vec<Uuid>> {
     let snapshot = app.store.read().await?;
     let starts = Condition::all()
@@ -117,7 +89,7 @@ fn automatic(statuses: impl IntoIterator<Item = MaintenanceStatus>) -> sea_orm::
         .from(page::Entity)
         .and_where(page::Column::ArchivedAt.is_not_null());
     maintenance::Entity::find()
-        .filter(maintenance::Column::Automatic.into_expr().eq(true))
+        .filter(maintenance::Column::Automatic.eq(true))
         .filter(maintenance::Column::Status.is_in(statuses.into_iter().map(MaintenanceStatus::as_str)))
         .filter(maintenance::Column::PageId.not_in_subquery(archived))
 }

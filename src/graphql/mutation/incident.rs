@@ -45,7 +45,7 @@ pub struct IncidentOpenInput {
     impact_override: Option<Impact>,
     /// What an alerting system calls it. While one with this reference is open on the page, that one is the answer.
     external_ref: Option<String>,
-    /// What integrators keep with it: up to 16 KiB of JSON.
+    /// What integrators keep with it: up to 16 KiB of JSON. Everybody who sees the incident can read it.
     metadata: Option<Json<serde_json::Value>>,
     /// Makes a repeated call give the first answer again, for a day.
     idempotency_key: Option<String>,
@@ -160,7 +160,8 @@ pub struct IncidentBackfillInput {
     external_ref: Option<String>,
     /// What integrators keep with it.
     metadata: Option<Json<serde_json::Value>>,
-    /// Its whole timeline, oldest first; the last entry resolves it. `BACKFILL_NOT_RESOLVED`, `TOO_MANY_UPDATES`.
+    /// Its whole timeline, oldest first; the last entry resolves it. `BACKFILL_NOT_RESOLVED`, `UPDATES_OUT_OF_ORDER`,
+    /// `TOO_MANY_UPDATES`.
     updates: Vec<IncidentBackfillUpdateInput>,
     /// Makes a repeated call give the first answer again, for a day.
     idempotency_key: Option<String>,
@@ -321,7 +322,7 @@ impl IncidentMutation {
         })
     }
 
-    /// Corrects what was said; the earlier text and time are kept as a revision.
+    /// Corrects what was said; the earlier text and time are kept as a revision, for everybody to read.
     async fn incident_update_edit(
         &self,
         ctx: &Context<'_>,

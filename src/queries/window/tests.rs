@@ -161,22 +161,6 @@ fn a_walk_in_either_direction_sees_every_item_once() {
     }
 }
 
-#[test]
-fn a_slice_of_other_items_keeps_what_lies_around_it() {
-    let slice = Slice {
-        items: vec![1, 2],
-        has_next: true,
-        has_previous: false,
-    };
-
-    let mapped = slice.map(|item| item * 10);
-
-    assert_eq!(
-        (mapped.items, mapped.has_next, mapped.has_previous),
-        (vec![10, 20], true, false)
-    );
-}
-
 proptest! {
     #[test]
     fn any_key_comes_back_from_its_text(order in any::<i64>(), id in any::<u128>()) {

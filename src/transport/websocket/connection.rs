@@ -160,6 +160,7 @@ impl<E: Executor, A: Authenticate> Connection<E, A> {
             Event::Error(errors) => self.protocol.error(key, &errors),
             Event::Complete => self.protocol.complete(key),
             Event::Panicked => return ControlFlow::Break(End::Close(Close::INTERNAL)),
+            Event::Unavailable => return ControlFlow::Break(End::Close(Close::TRY_AGAIN_LATER)),
         };
         match text {
             Some(text) => sent(self.socket.send_text(text).await),

@@ -26,6 +26,8 @@ pub(super) enum Event {
     Complete,
     /// A resolver panicked; nothing follows.
     Panicked,
+    /// An item could not be made, for the database is away: what follows would leave a gap.
+    Unavailable,
 }
 
 /// All that run on a socket.
@@ -110,6 +112,10 @@ fn events(ty: OperationType, answers: BoxStream<'static, Answer>, request_id: Re
         let (mut answers, first) = state?;
         Some(match answers.next().await {
             None => (Event::Complete, None),
+            // The client would take it for the item; cut off, it comes back and resumes after the last one it handled.
+            Some(answer) if ty == OperationType::Subscription && answer.has_code("UNAVAILABLE") => {
+                (Event::Unavailable, None)
+            }
             // A subscription that cannot start is refused as a document is: there is no stream that the error could
             // be an item of.
             Some(answer) if answer.refused || (ty == OperationType::Subscription && first && answer.is_failure()) => {

@@ -27,12 +27,12 @@ impl Test {
 
     /// The data of an answer to the admin, which must be without errors.
     pub(crate) async fn data(&self, document: &str, variables: Value) -> Value {
-        faultless(self.answer(document, variables).await)
+        faultless(&self.answer(document, variables).await)
     }
 
     /// The data of an answer to the public, which must be without errors.
     pub(crate) async fn public_data(&self, document: &str, variables: Value) -> Value {
-        faultless(self.public_answer(document, variables).await)
+        faultless(&self.public_answer(document, variables).await)
     }
 
     /// The status and the answer to a document of somebody with a token, or with none.
@@ -88,7 +88,7 @@ impl Test {
     }
 }
 
-fn faultless(answer: Value) -> Value {
+fn faultless(answer: &Value) -> Value {
     assert!(answer.get("errors").is_none(), "{answer:#}");
     answer["data"].clone()
 }
@@ -154,6 +154,6 @@ impl Subscription {
     pub(crate) async fn next(&mut self) -> Value {
         let message = self.socket.next().await;
         assert_eq!(message["type"], "next", "{message:#}");
-        faultless(message["payload"].clone())
+        faultless(&message["payload"])
     }
 }

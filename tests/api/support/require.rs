@@ -7,6 +7,7 @@ fn is_required(thing: &str) -> bool {
 }
 
 /// Says that a thing is lacking, or fails where it is required.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 pub(crate) fn lacking(thing: &str, why: &str) {
     assert!(
         !is_required(thing),
