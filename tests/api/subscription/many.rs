@@ -1,7 +1,9 @@
 //! Many subscribers at once, and more than one server.
 
 use futures_util::future::join_all;
+use serde_json::json;
 
+use crate::support::database::ADMIN;
 use crate::support::for_each_database;
 use crate::support::log::{Watcher, number};
 
@@ -25,14 +27,20 @@ async fn every_subscriber_receives_every_event_once_and_in_the_same_order() {
         let page = test.page("shop").await;
         let incident = test.incident(&page, "Checkout fails", None).await;
         let start = test.heads(&page).await.staff_head as u64;
-        // All at once, on a page that nobody watched before.
-        let watchers = join_all((0..SUBSCRIBERS).map(|_| test.watch_from_now("shop"))).await;
+        // All at once, on a page that nobody watched before: nobody may hold a connection and wait for a second.
+        let sockets = join_all((0..SUBSCRIBERS).map(|_| test.socket(Some(ADMIN)))).await;
+        let begin = async |socket| {
+            let mut watcher = Watcher::on(socket, "shop", None, json!(null)).await;
+            watcher.expect("PageSnapshot").await;
+            watcher
+        };
+        let mut watchers = join_all(sockets.into_iter().map(begin)).await;
 
         let posts = join_all((0..POSTS).map(async |turn| test.say(&incident, &format!("Update {turn}")).await));
         let hearing = join_all(
             watchers
-                .into_iter()
-                .map(async |(mut watcher, _)| hear(&mut watcher, start + POSTS as u64).await),
+                .iter_mut()
+                .map(async |watcher| hear(watcher, start + POSTS as u64).await),
         );
         let (_, heard) = tokio::join!(posts, hearing);
 

@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, Database, DatabaseConnection, Entity
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::client::Subscription;
+use super::client::{Socket, Subscription};
 use super::database::{ADMIN, Test};
 
 /// What is told of each event.
@@ -88,14 +88,7 @@ impl Test {
         after: Option<&Value>,
         filter: Value,
     ) -> Watcher {
-        let document = format!(
-            "subscription($page: String!, $after: Cursor, $filter: PageEventFilter) {{
-                pageEvents(page: $page, after: $after, filter: $filter) {{ {EVENT} }} }}"
-        );
-        let variables = json!({ "page": slug, "after": after, "filter": filter });
-        Watcher {
-            subscription: self.subscribe(&document, variables, token).await,
-        }
+        Watcher::on(self.socket(token).await, slug, after, filter).await
     }
 
     /// Follows a page as the staff, and takes its snapshot.
@@ -113,6 +106,19 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
+    /// Follows a page's events on a socket that is open already.
+    pub(crate) async fn on(mut socket: Socket, slug: &str, after: Option<&Value>, filter: Value) -> Watcher {
+        let document = format!(
+            "subscription($page: String!, $after: Cursor, $filter: PageEventFilter) {{
+                pageEvents(page: $page, after: $after, filter: $filter) {{ {EVENT} }} }}"
+        );
+        let variables = json!({ "page": slug, "after": after, "filter": filter });
+        socket.subscribe("1", &document, variables).await;
+        Watcher {
+            subscription: Subscription { socket },
+        }
+    }
+
     /// The next event.
     pub(crate) async fn next(&mut self) -> Value {
         self.subscription.next().await["pageEvents"].clone()
