@@ -226,10 +226,10 @@ impl Page {
         #[graphql(desc = "The cursor of the last event you handled; from the oldest that is kept unless given.")] after: Option<Cursor>,
     ) -> Result<Connection<LogCursor, PageEvent>> {
         let limit = page_size(first, "first")?;
-        let floor = queries::log::reach(&self.view, self.state.id).await?.floor;
+        let reach = queries::log::reach(&self.view, self.state.id).await?;
         let resume = match after {
-            Some(after) => queries::log::resume(&self.view, self.state.id, &after.0).await?,
-            None => Resume::After(floor),
+            Some(after) => queries::log::resume(&self.view, self.state.id, &after.0, reach)?,
+            None => Resume::After(reach.floor),
         };
         let Resume::After(number) = resume else {
             return self.reset().await;
@@ -244,7 +244,7 @@ impl Page {
             entries.truncate(hidden);
             more = true;
         }
-        let mut connection = Connection::new(number > floor, more);
+        let mut connection = Connection::new(number > reach.floor, more);
         connection.edges.extend(entries.into_iter().filter_map(|entry| {
             let number = entry.number(audience)?;
             let cursor = queries::log::at_number(&self.view, self.state.id, number).encode();

@@ -170,7 +170,10 @@ impl Watch {
     async fn resume(&mut self, after: Option<Cursor>) -> Result<()> {
         let view = View::now(&self.app, self.audience);
         let resume = match &after {
-            Some(cursor) => queries::log::resume(&view, self.page, &cursor.0).await?,
+            Some(cursor) => {
+                let reach = queries::log::reach(&view, self.page).await?;
+                queries::log::resume(&view, self.page, &cursor.0, reach)?
+            }
             None => Resume::Reset,
         };
         if let Resume::After(number) = resume {

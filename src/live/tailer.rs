@@ -77,11 +77,6 @@ impl Live {
         self.began.elapsed().saturating_sub(turned) < STUCK
     }
 
-    /// How many pages somebody on this node watches.
-    pub fn watched_pages(&self) -> usize {
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
-
     /// Takes a place at a page's ring, which begins at the present heads where nobody watched before. This comes
     /// before the first read of the log, so that nothing can fall between (DESIGN.md, 4).
     pub(super) async fn watch(&self, page: Uuid) -> Result<Arc<Watched>> {

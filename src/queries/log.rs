@@ -41,13 +41,12 @@ pub fn stream(view: &View, page: Uuid) -> StreamId {
     }
 }
 
-/// From where to go on after a cursor; `Resume::Reset` where the log cannot go on from there.
+/// From where to go on after a cursor in a stream that goes so far; `Resume::Reset` where the log cannot go on from there.
 ///
 /// # Errors
-/// `CURSOR_INVALID`, `CURSOR_WRONG_STREAM`, those of the database.
-pub async fn resume(view: &View, page: Uuid, after: &str) -> Result<Resume> {
+/// `CURSOR_INVALID`, `CURSOR_WRONG_STREAM`.
+pub fn resume(view: &View, page: Uuid, after: &str, reach: Reach) -> Result<Resume> {
     let cursor = Cursor::decode(after)?;
-    let reach = reach(view, page).await?;
     Ok(cursor::resume(
         &cursor,
         stream(view, page),

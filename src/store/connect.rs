@@ -85,7 +85,7 @@ impl Store {
         } else {
             return Err(ConnectError::Url);
         };
-        if writer.get_database_backend() == DbBackend::Sqlite {
+        if is_sqlite {
             Migrator::up(&writer, None).await.map_err(ConnectError::Migrate)?;
         } else {
             migrate_postgres(options).await.map_err(ConnectError::Migrate)?;

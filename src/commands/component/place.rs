@@ -31,13 +31,12 @@ async fn move_in(write: &mut Write, input: Move) -> Result<Component> {
     let known = present(write, input.component).await?;
     let group = input.group.unwrap_or(known.group);
     check_group(write, known.page, group).await?;
-    let mut stand = siblings_and(write, known.page, group, Some(known.id)).await?;
-    let Some(place) = stand.iter().position(|one| one.id == known.id) else {
+    let mut others = siblings_and(write, known.page, group, Some(known.id)).await?;
+    let Some(place) = others.iter().position(|one| one.id == known.id) else {
         return Err(not_found());
     };
-    let mut component = stand.remove(place);
+    let mut component = others.remove(place);
     valid::version(input.expected_version, component.version)?;
-    let others = stand;
     let stands = others
         .iter()
         .take_while(|other| other.position < component.position)
@@ -50,17 +49,18 @@ async fn move_in(write: &mut Write, input: Move) -> Result<Component> {
     let is_other_group = component.group != group;
     // The places they have are given out anew, so that what stands in no group keeps its places among the groups.
     let mut places: Vec<i32> = others.iter().map(|other| other.position).collect();
-    places.push(match is_other_group {
-        true => next_position(write, component.page, group).await?,
-        false => component.position,
+    places.push(match group {
+        _ if !is_other_group => component.position,
+        Some(_) => places.iter().max().map_or(1, |last| last.saturating_add(1)),
+        None => last_place(write, component.page).await?.saturating_add(1),
     });
     places.sort_unstable();
     component.group = group;
     let mut ordered = others;
     ordered.insert(index, component.clone());
-    let mut last = 0;
+    let mut last = 0i32;
     for (place, mut sibling) in places.into_iter().zip(ordered) {
-        let position = place.max(last + 1);
+        let position = place.max(last.saturating_add(1));
         last = position;
         let is_moved = sibling.id == component.id;
         if sibling.position == position && !(is_moved && is_other_group) {
@@ -77,15 +77,9 @@ async fn move_in(write: &mut Write, input: Move) -> Result<Component> {
 
 /// Takes every component out of a group that goes.
 pub(in crate::commands) async fn leave_group(write: &mut Write, group: &ComponentGroup) -> Result<()> {
-    let mut leaving = Condition::any().add(component::Column::GroupId.eq(group.id));
-    leaving = leaving.add(component::Column::GroupId.is_null());
-    let (members, _): (Vec<_>, Vec<_>) = lock(write, group.page, leaving)
-        .await?
-        .into_iter()
-        .partition(|one| one.group == Some(group.id));
     let mut position = last_place(write, group.page).await?;
-    for mut component in members {
-        position += 1;
+    for mut component in siblings(write, group.page, Some(group.id)).await? {
+        position = position.saturating_add(1);
         component.group = None;
         component.position = position;
         store(write, &mut component, EventKind::ComponentAmended).await?;
