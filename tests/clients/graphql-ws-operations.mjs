@@ -1,0 +1,33 @@
+// npm's graphql-ws asks, posts and follows a page many times over, all on one socket, with its token in
+// `connection_init`; and is turned away with a wrong one.
+import { createClient } from 'graphql-ws';
+import WebSocket from 'ws';
+import { EVENTS, POST, Watch, address, incident, token } from './allclear.mjs';
+
+const SUBSCRIPTIONS = 50;
+
+let sockets = 0;
+const connect = (authorization) =>
+  createClient({
+    url: `ws://${address}/graphql/ws`,
+    webSocketImpl: WebSocket,
+    connectionParams: { authorization },
+    retryAttempts: 0,
+    on: { opened: () => (sockets += 1) },
+  });
+const client = connect(`Bearer ${token}`);
+const ask = async (query, variables) => (await client.iterate({ query, variables }).next()).value;
+
+const watches = Array.from({ length: SUBSCRIPTIONS }, () => new Watch());
+for (const watch of watches) client.subscribe({ query: EVENTS, variables: watch.variables }, watch);
+await Promise.all(watches.map((watch) => watch.until('PageSnapshot')));
+const viewer = await ask('{ viewer { role } }');
+const posted = await ask(POST, { input: { incident, body: 'over the socket' } });
+await Promise.all(watches.map((watch) => watch.until('over the socket')));
+const result = { viewer, posted, heard: watches.map(({ told }) => told), sockets };
+for (const watch of watches) watch.complete = () => {};
+await client.dispose();
+
+const stranger = connect('Bearer wrong');
+const refused = await stranger.iterate({ query: '{ viewer { role } }' }).next().catch(({ code }) => code);
+console.log(JSON.stringify({ ...result, refused }));
