@@ -48,23 +48,29 @@ export class Watch {
   next = ({ data, errors, error }) => {
     if (errors ?? error) return this.error(errors ?? error);
     const { __typename, cursor, update } = data.pageEvents;
+    if (this.told.length && /^Page(Snapshot|Reset)$/.test(__typename)) this.#fail(new Error(`begun anew: ${__typename}`));
     this.variables.after = cursor;
     if (__typename !== 'Heartbeat') this.told.push(update?.body ?? __typename);
     this.#wake();
   };
 
   error = (error) => {
-    if (this.onError) return this.onError(error);
-    this.#failed ??= error instanceof Error ? error : new Error(JSON.stringify(error));
-    this.#wake();
+    if (this.onError) this.onError(error);
+    else this.#fail(error instanceof Error ? error : new Error(JSON.stringify(error)));
   };
 
   complete = () => this.error(new Error('the subscription was completed'));
 
+  #fail(error) {
+    this.#failed ??= error;
+    this.#wake();
+  }
+
   /** Waits until an event of this kind, or an update of this body, was told. */
   async until(what) {
-    while (!this.told.includes(what)) {
+    for (;;) {
       if (this.#failed) throw this.#failed;
+      if (this.told.includes(what)) return;
       await new Promise((resolve) => (this.#wake = resolve));
     }
   }

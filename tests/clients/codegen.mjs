@@ -15,32 +15,37 @@ const SCALARS = {
   URL: 'string',
 };
 
+/** The names of the operations' types, and what TypeScript says against them and the program that uses them. */
+async function check(folder) {
+  const generated = join(folder, 'generated.ts');
+  const config = { scalars: SCALARS, strictScalars: true, enumsAsTypes: true };
+  await generate(
+    {
+      schema: join(import.meta.dirname, '../../schema.graphql'),
+      documents: join(import.meta.dirname, 'codegen/documents.graphql'),
+      generates: { [generated]: { plugins: ['typescript', 'typescript-operations'], config } },
+      silent: true,
+    },
+    true,
+  );
+  await cp(join(import.meta.dirname, 'codegen/usage.ts'), join(folder, 'usage.ts'));
+  const options = {
+    noEmit: true,
+    strict: true,
+    types: [],
+    module: ts.ModuleKind.ES2022,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+  };
+  const program = ts.createProgram([generated, join(folder, 'usage.ts')], options);
+  const complaints = ts.getPreEmitDiagnostics(program).map(({ file, start, messageText }) => ({
+    line: file && file.getLineAndCharacterOfPosition(start).line + 1,
+    why: ts.flattenDiagnosticMessageText(messageText, ' '),
+  }));
+  const exported = /^export type (\w+(?:Query|Mutation|Subscription|Fragment)) =/gm;
+  const types = [...ts.sys.readFile(generated).matchAll(exported)].map(([, name]) => name);
+  return { types, complaints };
+}
+
 const folder = await mkdtemp(join(tmpdir(), 'allclear-codegen-'));
-const here = import.meta.dirname;
-const generated = join(folder, 'generated.ts');
-await generate(
-  {
-    schema: join(here, '../../schema.graphql'),
-    documents: join(here, 'codegen/documents.graphql'),
-    generates: { [generated]: { plugins: ['typescript', 'typescript-operations'] } },
-    config: { scalars: SCALARS, strictScalars: true, enumsAsTypes: true },
-    silent: true,
-  },
-  true,
-);
-await cp(join(here, 'codegen/usage.ts'), join(folder, 'usage.ts'));
-const options = {
-  noEmit: true,
-  strict: true,
-  types: [],
-  module: ts.ModuleKind.ES2022,
-  moduleResolution: ts.ModuleResolutionKind.Bundler,
-};
-const program = ts.createProgram([generated, join(folder, 'usage.ts')], options);
-const complaints = ts.getPreEmitDiagnostics(program).map(({ file, start, messageText }) => ({
-  line: file && file.getLineAndCharacterOfPosition(start).line + 1,
-  why: ts.flattenDiagnosticMessageText(messageText, ' '),
-}));
-const types = [...ts.sys.readFile(generated).matchAll(/^export type (\w+(?:Query|Mutation|Subscription|Fragment)) =/gm)];
-await rm(folder, { recursive: true });
-console.log(JSON.stringify({ types: types.map(([, name]) => name), complaints }));
+const result = await check(folder).finally(() => rm(folder, { recursive: true }));
+console.log(JSON.stringify(result));
