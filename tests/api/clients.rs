@@ -1,4 +1,4 @@
-//! Real clients from npm and PyPI, against a running server (`tests/clients`).
+//! Real clients, written in JavaScript and Python, against a running server (`tests/clients`).
 
 mod apollo;
 mod compilers;
