@@ -2,7 +2,10 @@
 
 mod apollo;
 mod compilers;
+mod event_source;
 mod gql;
 mod graphql_http;
+mod graphql_sse;
 mod graphql_ws;
 mod script;
+mod urql;

@@ -7,13 +7,14 @@ import WebSocket from 'ws';
 import { EVENTS, Watch, address, postAndCut } from './allclear.mjs';
 import { openLine } from './line.mjs';
 
+// Browsers have it, and Apollo's link counts on that.
+globalThis.WebSocket ??= WebSocket;
+
 const line = await openLine(address);
 const links = {
   multipart: () => new HttpLink({ uri: `http://${line.address}/graphql` }),
   websocket: () =>
-    new GraphQLWsLink(
-      createClient({ url: `ws://${line.address}/graphql/ws`, webSocketImpl: WebSocket, retryAttempts: 0 }),
-    ),
+    new GraphQLWsLink(createClient({ url: `ws://${line.address}/graphql/ws`, retryAttempts: 0 })),
 };
 const client = new ApolloClient({ cache: new InMemoryCache(), link: links[process.env.ALLCLEAR_TRANSPORT]() });
 
@@ -31,8 +32,14 @@ watch.complete = follow;
 follow();
 await postAndCut(watch, line);
 
+// A page that is not there.
+const { error } = await new Promise((next) => {
+  client.subscribe({ query: gql(EVENTS), variables: { page: 'nowhere' } }).subscribe({ next });
+});
+const refused = error.errors[0].extensions.code;
+
 following.unsubscribe();
 client.stop();
 line.close();
-console.log(JSON.stringify({ told: watch.told, errors, connections: line.connections }));
+console.log(JSON.stringify({ told: watch.told, errors, connections: line.connections, refused }));
 process.exit(0);

@@ -1,7 +1,7 @@
 // An EventSource as browsers have it (npm's eventsource) follows a page: a GET with a document and no cursor. It is
 // cut, and comes back by itself with the `Last-Event-ID` it was told last.
 import { EventSource } from 'eventsource';
-import { Watch, address, page, postAndCut } from './allclear.mjs';
+import { POST, Watch, address, incident, page, postAndCut } from './allclear.mjs';
 import { openLine } from './line.mjs';
 
 const EVENTS = `subscription ($page: String!) {
@@ -33,6 +33,11 @@ source.addEventListener('error', (error) => {
 });
 await postAndCut(watch, line);
 
+// A mutation by GET is refused, or a link could post.
+url.searchParams.set('query', POST);
+url.searchParams.set('variables', JSON.stringify({ input: { incident, body: 'by a GET' } }));
+const { code: refused } = await new Promise((resolve) => (new EventSource(url).onerror = resolve));
+
 source.close();
 line.close();
-console.log(JSON.stringify({ told: watch.told, requested, unlike }));
+console.log(JSON.stringify({ told: watch.told, requested, unlike, refused }));

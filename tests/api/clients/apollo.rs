@@ -25,6 +25,11 @@ async fn apollo_client_follows_a_page_over_a_websocket() {
     follows("websocket").await;
 }
 
+#[tokio::test]
+async fn apollo_client_follows_a_page_over_multipart() {
+    follows("multipart").await;
+}
+
 async fn follows(transport: &str) {
     for_each_database(async |test| {
         let mut environment = shop(test).await;
@@ -39,6 +44,7 @@ async fn follows(transport: &str) {
             json!(["PageSnapshot", "first", "second", "third", "fourth"])
         );
         assert_eq!(result["connections"], 2);
+        assert_eq!(result["refused"], "PAGE_NOT_FOUND");
     })
     .await;
 }

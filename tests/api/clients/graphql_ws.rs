@@ -77,7 +77,8 @@ async fn the_graphql_ws_client_does_everything_over_one_socket_with_the_token_it
         assert_eq!(result["posted"]["data"]["incidentUpdatePost"]["userErrors"], json!([]));
         assert_eq!(result["heard"], json!(vec![["PageSnapshot", "over the socket"]; 50]));
         assert_eq!(result["sockets"], 1);
-        assert_eq!(result["refused"], 4403);
+        assert_eq!(result["refused"], "GRAPHQL_VALIDATION_FAILED");
+        assert_eq!(result["closed"], 4403);
     })
     .await;
 }
