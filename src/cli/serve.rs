@@ -79,6 +79,7 @@ impl Serve {
             partial_outage_weight: self.partial_outage_weight,
             heartbeat_millis: self.heartbeat_seconds * 1000,
             retention_millis: self.retention_days * DAY_MILLIS,
+            ..Settings::default()
         };
         let app = App::new(Arc::clone(&store), access, Clock::System, settings);
         let listener = TcpListener::bind(self.listen)
