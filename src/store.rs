@@ -1,11 +1,14 @@
 //! The database: connecting to it, reading one consistent state of it, and `Write`, the one way to change it.
 
+mod bell;
 mod connect;
+mod listen;
 pub mod log;
 mod setting;
 mod snapshot;
 mod write;
 
 pub use connect::{ConnectError, Options, SQL, Store};
+pub use listen::Hearing;
 pub use snapshot::Snapshot;
 pub use write::{Author, ROW_LOCK, Write};

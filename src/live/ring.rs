@@ -26,6 +26,7 @@ pub(super) enum Next {
 struct Strand {
     floor: u64,
     entries: VecDeque<Arc<Entry>>,
+    capacity: usize,
 }
 
 impl Strand {
@@ -35,7 +36,7 @@ impl Strand {
 
     fn push(&mut self, entry: &Arc<Entry>) {
         self.entries.push_back(Arc::clone(entry));
-        if self.entries.len() > CAPACITY {
+        if self.entries.len() > self.capacity {
             self.entries.pop_front();
             self.floor += 1;
         }
@@ -64,6 +65,11 @@ impl Ring {
     /// A ring of the newest entries of a log that goes so far, both read at the same moment. What does not lead up to
     /// the head without a gap is left out.
     pub(super) fn begin(extent: &Extent, newest: &[Arc<Entry>]) -> Ring {
+        Ring::of_capacity(CAPACITY, extent, newest)
+    }
+
+    /// The same for a ring that keeps another number of entries of each stream.
+    pub(super) fn of_capacity(capacity: usize, extent: &Extent, newest: &[Arc<Entry>]) -> Ring {
         let mut first = extent.staff.head;
         let joined = newest.iter().rev().take_while(|entry| {
             let is_joined = entry.staff_number == first;
@@ -75,6 +81,7 @@ impl Ring {
         let strand = |floor| Strand {
             floor,
             entries: VecDeque::new(),
+            capacity,
         };
         let mut ring = Ring {
             public: strand(extent.public.head.saturating_sub(public_count as u64)),
@@ -96,16 +103,13 @@ impl Ring {
     }
 
     /// Adds what the log has after the tail, in its order, as far as no number is missing; an entry that is known
-    /// already is passed over. Tells whether the first of it was known or joined: otherwise what lies between was
-    /// pruned before it was read.
+    /// already is passed over. Tells whether that is all of it: otherwise something between was pruned before it was
+    /// read.
     pub(super) fn extend(&mut self, entries: &[Arc<Entry>]) -> bool {
-        let joins = entries
-            .first()
-            .is_none_or(|first| first.staff_number <= self.staff.tail() + 1);
         for entry in entries {
             self.push(entry);
         }
-        joins
+        entries.last().is_none_or(|last| last.staff_number <= self.staff.tail())
     }
 
     fn push(&mut self, entry: &Arc<Entry>) {

@@ -110,6 +110,7 @@ impl Live {
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let live = self.as_ref();
         let mut doorbell = live.store.doorbell();
+        let mut hearing = live.store.hearing();
         let mut poll = tokio::time::interval(live.poll);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut due = Due::default();
@@ -123,6 +124,8 @@ impl Live {
                     Err(RecvError::Lagged(_) | RecvError::Closed) => due.sweep = true,
                 },
                 _ = poll.tick() => due.sweep = true,
+                // The store outlives its reader. A connection that hears from now on may have missed what came before.
+                Ok(()) = hearing.changed() => due.sweep = true,
                 Some(done) = working.next() => live.note(done, &mut due),
             }
             if due.sweep && !due.is_sweeping {

@@ -176,16 +176,14 @@ impl Watched {
         Ok(())
     }
 
-    /// Adds to the ring what the log has after its tail; tells whether that joins.
+    /// Adds to the ring what the log has after its tail; tells whether all of that joins.
     pub(super) fn extend(&self, entries: &[Arc<Entry>]) -> bool {
         let Some(ring) = self.ring.get() else {
             return true;
         };
-        let joins = ring.write().unwrap_or_else(PoisonError::into_inner).extend(entries);
-        if joins {
-            self.changed.send_replace(());
-        }
-        joins
+        let is_whole = ring.write().unwrap_or_else(PoisonError::into_inner).extend(entries);
+        self.changed.send_replace(());
+        is_whole
     }
 }
 
