@@ -8,6 +8,7 @@ mod setting;
 mod snapshot;
 mod write;
 
+pub(crate) use connect::in_time;
 pub use connect::{ConnectError, Options, SQL, Store};
 pub use listen::Hearing;
 pub use snapshot::Snapshot;

@@ -12,8 +12,8 @@ use super::watched::Watched;
 use crate::domain::audience::Audience;
 use crate::domain::cursor::StreamId;
 use crate::error::{Error, Result};
-use crate::store::Store;
 use crate::store::log::{self, Extent, Reach};
+use crate::store::{self, Store};
 
 /// From the beginning of one read of a page to that of the next. A reader that is alone never meets it, and a storm of
 /// readers costs ten reads a second.
@@ -84,7 +84,7 @@ impl Desk {
     }
 
     /// Counts a read that begins now, unless nobody wants it any more and the desk closes.
-    fn begin(&mut self) -> Option<u64> {
+    fn next_read(&mut self) -> Option<u64> {
         self.due()?;
         self.reads += 1;
         self.began = Some(Instant::now());
@@ -154,10 +154,10 @@ impl Reader {
             };
             tokio::time::sleep_until(due.into()).await;
             // Nobody may be left to read for.
-            let Some(read) = self.watched.desk().begin() else {
+            let Some(read) = self.watched.desk().next_read() else {
                 return;
             };
-            if let Err(error) = self.read(read).await {
+            if let Err(error) = store::in_time(self.read(read)).await {
                 self.fail(&error);
             }
         }
@@ -169,7 +169,7 @@ impl Reader {
         let snapshot = self.store.read().await?;
         let extent = watched.extent(&snapshot).await?;
         if !watched.has_begun() {
-            watched.begin(&snapshot, &extent).await?;
+            watched.fill(&snapshot, &extent).await?;
             // What was committed meanwhile rang for a ring that had not begun.
             self.store.ring(watched.page);
         }

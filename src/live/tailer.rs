@@ -17,7 +17,7 @@ use super::watched::Watched;
 use crate::domain::audience::Audience;
 use crate::domain::cursor::StreamId;
 use crate::error::Result;
-use crate::store::Store;
+use crate::store::{self, Store};
 
 /// The doorbell may be lost: a watched page is looked at this often (DESIGN.md, 3).
 pub const POLL_MILLIS: u64 = 500;
@@ -130,10 +130,10 @@ impl Live {
             }
             if due.sweep && !due.is_sweeping {
                 (due.sweep, due.is_sweeping) = (false, true);
-                working.push(async { Done::Swept(live.sweep().await) }.boxed());
+                working.push(async { Done::Swept(store::in_time(live.sweep()).await) }.boxed());
             }
             while let Some(page) = due.next_page() {
-                working.push(async move { Done::Advanced(page, live.advance(page).await) }.boxed());
+                working.push(async move { Done::Advanced(page, store::in_time(live.advance(page)).await) }.boxed());
             }
         }
     }
@@ -220,7 +220,7 @@ impl Live {
                 // What comes next was pruned before it was read. Whoever waits here finds that out from the log.
                 let snapshot = self.store.read().await?;
                 let extent = watched.extent(&snapshot).await?;
-                return watched.begin(&snapshot, &extent).await;
+                return watched.fill(&snapshot, &extent).await;
             }
             if count < BATCH {
                 return Ok(());

@@ -159,11 +159,11 @@ impl Watched {
         Ok(extent)
     }
 
-    /// Begins the ring with the newest entries, or anew where it has lost what joins it to the log.
+    /// Fills the ring with the newest entries: at its beginning, and anew where it has lost what joins it to the log.
     ///
     /// # Errors
     /// Those of the database.
-    pub(super) async fn begin(&self, snapshot: &Snapshot, extent: &Extent) -> Result<()> {
+    pub(super) async fn fill(&self, snapshot: &Snapshot, extent: &Extent) -> Result<()> {
         let newest = newest(snapshot, self.page, extent).await?;
         let begun = Ring::begin(extent, &newest);
         if let Err(begun) = self.ring.set(RwLock::new(begun))

@@ -21,6 +21,10 @@ use crate::error::Error;
 /// 503 within 3.5 s (`BAD_INPUTS.md`, 39).
 pub(super) const AWAY_AFTER: Duration = Duration::from_secs(3);
 
+/// How long what runs beside the requests waits for all it reads at a time. The database gives up on a statement before;
+/// this is for a connection that hangs, of which nobody tells us.
+const HANGS_AFTER: Duration = Duration::from_secs(10);
+
 /// How long a write waits for its turn. Longer than [`AWAY_AFTER`]: behind a burst of writers that each wait for the disk,
 /// the database is busy, not away.
 const TURN_WAIT: Duration = Duration::from_secs(30);
@@ -167,6 +171,17 @@ impl Store {
         // A failure to close leaves nothing undone that the next start would not do.
         let _ = self.reader.clone().close().await;
         let _ = self.writer.clone().close().await;
+    }
+}
+
+/// What reading gives, unless the database does not answer at all.
+///
+/// # Errors
+/// `Unavailable` when it takes too long.
+pub(crate) async fn in_time<T>(reading: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    match tokio::time::timeout(HANGS_AFTER, reading).await {
+        Ok(read) => read,
+        Err(_) => Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout).into()),
     }
 }
 

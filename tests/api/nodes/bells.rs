@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use allclear::app::Settings;
 use allclear::store::Hearing;
 use futures_util::future::join_all;
+use sea_orm::ConnectionTrait;
 
 use super::{on_postgres, relying_on_the_bell};
 use crate::support::database::Test;
@@ -182,6 +183,40 @@ async fn a_node_whose_listener_is_cut_off_misses_nothing_and_hears_again() {
         assert_eq!(heard, updates(20));
         assert_eq!(bodies(&mut watcher, 1).await, updates(1));
     }
+    other.stop().await;
+    first.stop().await;
+}
+
+#[tokio::test]
+async fn what_changes_while_a_node_cannot_hear_is_read_once_it_hears_again() {
+    let Some(first) = relying_on_the_bell().await else {
+        return;
+    };
+    let other = first.another().await;
+    let page = first.page("shop").await;
+    let incident = first.incident(&page, "Checkout fails", None).await;
+    other.until_hearing(1).await;
+    let mut watcher = other.watch_from_now("shop").await.0;
+    let aside = sea_orm::Database::connect(first.elsewhere()).await;
+    let aside = aside.expect("the database answers");
+    let name = first.url.split(['/', '?']).nth(3).expect("a URL names a database");
+    let allow = async |allowed: bool| {
+        let statement = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}");
+        aside.execute_unprepared(&statement).await.expect("a statement");
+    };
+
+    allow(false).await;
+    let cut = CUT.replace("current_database()", &format!("'{name}'"));
+    aside.execute_unprepared(&cut).await.expect("a statement");
+    let mut hearing = other.app.store.hearing();
+    let deaf = hearing.wait_for(|hearing| *hearing == Hearing::No).await;
+    deaf.expect("the store is there");
+    first.say(&incident, "Update 0").await;
+    allow(true).await;
+
+    assert_eq!(bodies(&mut watcher, 1).await, updates(1));
+    other.until_hearing(2).await;
+    aside.close().await.expect("the connection closes");
     other.stop().await;
     first.stop().await;
 }

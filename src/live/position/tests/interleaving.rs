@@ -10,7 +10,7 @@ use super::*;
 const STACK: usize = 256 * 1024;
 
 /// How many schedules of a larger scene are run.
-const SCHEDULES: usize = 1_500;
+const SCHEDULES: usize = 800;
 
 shuttle::lazy_static::lazy_static! {
     static ref POINT: AtomicUsize = AtomicUsize::new(0);
