@@ -136,10 +136,12 @@ impl Watch {
         Ok(())
     }
 
+    /// Whether and where the log can be gone on from after a cursor.
     pub(super) async fn place_after(&self, cursor: &Cursor) -> crate::error::Result<Resume> {
-        let view = View::now(&self.app, self.audience);
-        let reach = queries::log::reach(&view, self.page).await?;
-        queries::log::resume(&view, self.page, &cursor.0, reach)
+        let cursor = domain::cursor::Cursor::decode(&cursor.0)?;
+        let reach = self.follow.reach(cursor.number).await?;
+        let (stream, epoch) = (self.follow.stream(), self.app.store.epoch());
+        Ok(domain::cursor::resume(&cursor, stream, epoch, reach.floor, reach.head)?)
     }
 
     /// The next event that fits the wishes, a heartbeat when none comes for a while, a reset when some were lost. It can
