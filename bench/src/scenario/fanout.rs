@@ -1,0 +1,293 @@
+//! One event at a time to many subscribers: processor time per message, latency, memory.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use clap::Args as ClapArgs;
+
+use super::stage::Stage;
+use super::{PATIENCE, PAYLOAD, micros, millis};
+use crate::contender::{Contender, Programs};
+use crate::figures::{Spread, quantile, shown, table};
+use crate::load::{Ids, Load, Transport};
+
+/// Events before anything is measured: buffers grow to their size, caches fill.
+const WARM_UP: usize = 3;
+
+#[derive(ClapArgs, Clone, Debug)]
+pub(crate) struct Args {
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) subscribers: usize,
+    /// Events of a run; 100 for 1,000 subscribers unless given, and in proportion, but 20 at least.
+    #[arg(long)]
+    pub(crate) events: Option<usize>,
+    #[arg(long, default_value_t = 5)]
+    pub(crate) repeats: usize,
+    /// Who is measured; all that speak the transport unless given.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) contenders: Vec<Contender>,
+    #[arg(long, default_value = "ws")]
+    pub(crate) transport: Transport,
+    /// Whether subscribers call their operation the same.
+    #[arg(long, default_value = "same", value_delimiter = ',')]
+    pub(crate) ids: Vec<Ids>,
+    /// How many different selections there are; several values are measured beside one another.
+    #[arg(long, default_value = "1", value_delimiter = ',')]
+    pub(crate) selections: Vec<usize>,
+    /// Bytes of a message's payload.
+    #[arg(long, default_value_t = PAYLOAD)]
+    pub(crate) payload: usize,
+    /// A pause after each event.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) gap_millis: u64,
+}
+
+/// One thing that is measured, again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Case {
+    contender: Contender,
+    ids: Ids,
+    selections: usize,
+}
+
+/// What one run gave.
+struct Sample {
+    /// Processor time of the server per message, in µs.
+    cpu: f64,
+    /// The same without what publishing costs.
+    delivery: f64,
+    /// From publishing to the last subscriber, in ms, sorted.
+    latencies: Vec<f64>,
+    resident: f64,
+    sockets: f64,
+    bytes: f64,
+}
+
+/// What all runs of one case gave.
+pub(crate) struct Outcome {
+    case: Case,
+    label: String,
+    samples: Vec<Sample>,
+}
+
+pub(crate) fn run(args: &Args, programs: &Programs) -> anyhow::Result<()> {
+    let outcomes = measure(args, programs)?;
+    println!("{}", report(&outcomes));
+    Ok(())
+}
+
+/// Measures every case, interleaved, so that what the machine does meanwhile meets all alike.
+pub(crate) fn measure(args: &Args, programs: &Programs) -> anyhow::Result<Vec<Outcome>> {
+    let mut outcomes: Vec<Outcome> = cases(args)
+        .into_iter()
+        .map(|case| Outcome {
+            case,
+            label: label(case, args),
+            samples: Vec::new(),
+        })
+        .collect();
+    for turn in 1..=args.repeats {
+        for outcome in &mut outcomes {
+            let sample = one(outcome.case, args, programs).with_context(|| outcome.label.clone())?;
+            let latency = shown(quantile(&sample.latencies, 0.5).map(|median| format!("{median:.2}")));
+            eprintln!(
+                "{turn}/{} {}: {:.2} µs a message, {latency} ms to the last",
+                args.repeats, outcome.label, sample.cpu
+            );
+            outcome.samples.push(sample);
+        }
+    }
+    Ok(outcomes)
+}
+
+fn cases(args: &Args) -> Vec<Case> {
+    let all = [
+        Contender::Allclear,
+        Contender::Bare,
+        Contender::BareStock,
+        Contender::Floor,
+        Contender::Stock,
+        Contender::BareSse,
+        Contender::Yoga,
+    ];
+    let wished: &[Contender] = if args.contenders.is_empty() {
+        &all
+    } else {
+        &args.contenders
+    };
+    let mut cases = Vec::new();
+    for &contender in wished.iter().filter(|contender| contender.speaks(args.transport)) {
+        if let Some(reason) = contender.absent() {
+            eprintln!("{} is left out: {reason}", contender.name());
+            continue;
+        }
+        for &ids in &args.ids {
+            for &selections in &args.selections {
+                let case = Case {
+                    contender,
+                    ids,
+                    selections,
+                };
+                if case.makes_sense() {
+                    cases.push(case);
+                }
+            }
+        }
+    }
+    cases
+}
+
+impl Case {
+    /// The floor writes one frame to all; who selects nothing has no selections to differ in.
+    fn makes_sense(self) -> bool {
+        let selects = matches!(self.contender, Contender::Allclear | Contender::Stock | Contender::Yoga);
+        (self.ids == Ids::Same || self.contender != Contender::Floor) && (self.selections == 1 || selects)
+    }
+}
+
+fn label(case: Case, args: &Args) -> String {
+    let mut label = case.contender.name().to_owned();
+    if args.ids.len() > 1 || case.ids == Ids::Distinct {
+        label.push_str(match case.ids {
+            Ids::Same => ", same ids",
+            Ids::Distinct => ", ids of their own",
+        });
+    }
+    if args.selections.len() > 1 || case.selections > 1 {
+        label.push_str(&format!(", selections: {}", case.selections));
+    }
+    label
+}
+
+/// One run of one case, with a server of its own.
+fn one(case: Case, args: &Args, programs: &Programs) -> anyhow::Result<Sample> {
+    let events = args
+        .events
+        .unwrap_or((100_000 / args.subscribers.max(1)).clamp(20, 100));
+    let Case {
+        contender,
+        ids,
+        selections,
+    } = case;
+    let mut stage = Stage::set(contender, programs, args.transport, args.payload, events + WARM_UP)?;
+    let before = stage.memory()?;
+
+    let mut plan = stage.plan(args.subscribers, args.transport);
+    plan.ids = ids;
+    plan.selections = selections;
+    plan.variants = args.selections.len() > 1;
+    let mut load = Load::open(plan)?;
+    load.live(PATIENCE)?;
+    let (resident, sockets) = stage.memory()?.more_than(before, args.subscribers);
+
+    let mut target = load.received();
+    let mut publish = |stage: &mut Stage, load: &mut Load| {
+        target += args.subscribers as u64;
+        stage.publish(load, target)
+    };
+    for _ in 0..WARM_UP {
+        publish(&mut stage, &mut load)?;
+    }
+    let (cpu, bytes) = (stage.server.process.cpu()?, load.bytes());
+    let mut latencies = Vec::with_capacity(events);
+    for _ in 0..events {
+        latencies.push(millis(publish(&mut stage, &mut load)?));
+        std::thread::sleep(Duration::from_millis(args.gap_millis));
+    }
+    let cpu = stage.server.process.cpu()? - cpu;
+    let messages = (events * args.subscribers) as f64;
+    let bytes = (load.bytes() - bytes) as f64 / messages;
+
+    for (index, seen) in load.stop()?.iter().enumerate() {
+        let wished = (events + WARM_UP) as u64;
+        ensure!(
+            seen.events == wished,
+            "subscriber {index} got {} of {wished} events",
+            seen.events
+        );
+    }
+    latencies.sort_by(f64::total_cmp);
+    Ok(Sample {
+        cpu: micros(cpu) / messages,
+        delivery: (micros(cpu) - micros(stage.publishing) * events as f64) / messages,
+        latencies,
+        resident,
+        sockets,
+        bytes,
+    })
+}
+
+impl Outcome {
+    pub(crate) fn is(&self, contender: Contender) -> bool {
+        self.case.contender == contender
+    }
+
+    pub(crate) fn has_selections(&self, selections: usize) -> bool {
+        self.case.selections == selections
+    }
+
+    fn spread(&self, figure: impl Fn(&Sample) -> f64) -> Option<Spread> {
+        Spread::of(&self.samples.iter().map(figure).collect::<Vec<_>>())
+    }
+
+    /// The processor time per message as a multiple of another's, turn by turn.
+    pub(crate) fn cpu_against(&self, other: &Outcome) -> Option<Spread> {
+        let pairs = self.samples.iter().zip(&other.samples);
+        Spread::of(&pairs.map(|(own, other)| own.cpu / other.cpu).collect::<Vec<_>>())
+    }
+
+    /// The median time to the last subscriber as a multiple of another's, turn by turn.
+    pub(crate) fn latency_against(&self, other: &Outcome) -> Option<Spread> {
+        let median = |sample: &Sample| quantile(&sample.latencies, 0.5);
+        let pairs = self.samples.iter().zip(&other.samples);
+        let ratios: Option<Vec<f64>> = pairs.map(|(own, other)| Some(median(own)? / median(other)?)).collect();
+        Spread::of(&ratios?)
+    }
+
+    fn latency(&self, share: f64) -> Option<String> {
+        let mut all: Vec<f64> = self
+            .samples
+            .iter()
+            .flat_map(|sample| sample.latencies.clone())
+            .collect();
+        all.sort_by(f64::total_cmp);
+        Some(format!("{:.1}", quantile(&all, share)?))
+    }
+}
+
+/// All as a table; the first case is the one that the others are compared with.
+pub(crate) fn report(outcomes: &[Outcome]) -> String {
+    let head = [
+        "server",
+        "CPU per message, µs",
+        "without publishing, µs",
+        "first row ÷ this",
+        "to the last, ms: median",
+        "p99",
+        "first row ÷ this",
+        "resident per idle subscriber, KiB",
+        "kernel per socket, KiB",
+        "bytes",
+    ];
+    let Some(first) = outcomes.first() else {
+        return "Nobody took part.".to_owned();
+    };
+    let rows: Vec<Vec<String>> = outcomes
+        .iter()
+        .map(|outcome| {
+            vec![
+                outcome.label.clone(),
+                shown(outcome.spread(|sample| sample.cpu)),
+                shown(outcome.spread(|sample| sample.delivery)),
+                shown(first.cpu_against(outcome)),
+                shown(outcome.latency(0.5)),
+                shown(outcome.latency(0.99)),
+                shown(first.latency_against(outcome)),
+                shown(outcome.spread(|sample| sample.resident)),
+                shown(outcome.spread(|sample| sample.sockets)),
+                shown(outcome.spread(|sample| sample.bytes).map(|bytes| bytes.median.round())),
+            ]
+        })
+        .collect();
+    table(&head, &rows)
+}
