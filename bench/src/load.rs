@@ -76,12 +76,20 @@ enum Report {
     Received(u64, Instant),
 }
 
+/// What has come to all subscribers together.
 #[derive(Default)]
-struct Counters {
+pub(crate) struct Counters {
     received: AtomicU64,
     bytes: AtomicU64,
     /// When this many have come, that is reported; 0 asks for nothing.
     target: AtomicU64,
+}
+
+impl Counters {
+    /// Events.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::SeqCst)
+    }
 }
 
 /// Subscribers that run.
@@ -133,6 +141,15 @@ impl Load {
         }
     }
 
+    /// Waits a while for all subscribers to be live.
+    pub(crate) fn is_live(&mut self, patience: Duration) -> anyhow::Result<Option<Instant>> {
+        match self.reports.recv_timeout(patience) {
+            Ok(Report::Live(at)) => Ok(Some(at)),
+            Ok(Report::Received(..)) | Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => self.join().map(|_| None),
+        }
+    }
+
     /// Waits until so many events have come in all, and tells when the last of them did.
     pub(crate) fn wait_for(&mut self, events: u64, patience: Duration) -> anyhow::Result<Instant> {
         let deadline = Instant::now() + patience;
@@ -151,7 +168,12 @@ impl Load {
 
     /// Events that have come to all subscribers together.
     pub(crate) fn received(&self) -> u64 {
-        self.counters.received.load(Ordering::SeqCst)
+        self.counters.received()
+    }
+
+    /// The same for other threads.
+    pub(crate) fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
     }
 
     /// Bytes that live subscribers have read.

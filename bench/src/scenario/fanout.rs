@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{bail, ensure};
 use clap::Args as ClapArgs;
 
 use super::stage::Stage;
@@ -13,6 +13,17 @@ use crate::load::{Ids, Load, Transport};
 
 /// Events before anything is measured: buffers grow to their size, caches fill.
 const WARM_UP: usize = 3;
+
+/// Everybody; the first is compared with the others.
+pub(super) const ALL: [Contender; 7] = [
+    Contender::Allclear,
+    Contender::Bare,
+    Contender::BareStock,
+    Contender::Floor,
+    Contender::Stock,
+    Contender::BareSse,
+    Contender::Yoga,
+];
 
 #[derive(ClapArgs, Clone, Debug)]
 pub(crate) struct Args {
@@ -68,15 +79,21 @@ pub(crate) struct Outcome {
     case: Case,
     label: String,
     samples: Vec<Sample>,
+    /// Why it was left out after that.
+    fault: Option<String>,
 }
 
 pub(crate) fn run(args: &Args, programs: &Programs) -> anyhow::Result<()> {
     let outcomes = measure(args, programs)?;
     println!("{}", report(&outcomes));
-    Ok(())
+    match outcomes.iter().find_map(|outcome| outcome.fault.as_ref()) {
+        Some(fault) => bail!("{fault}"),
+        None => Ok(()),
+    }
 }
 
-/// Measures every case, interleaved, so that what the machine does meanwhile meets all alike.
+/// Measures every case, interleaved, so that what the machine does meanwhile meets all alike. One that fails is left
+/// out from then on, and the others go on.
 pub(crate) fn measure(args: &Args, programs: &Programs) -> anyhow::Result<Vec<Outcome>> {
     let mut outcomes: Vec<Outcome> = cases(args)
         .into_iter()
@@ -84,11 +101,20 @@ pub(crate) fn measure(args: &Args, programs: &Programs) -> anyhow::Result<Vec<Ou
             case,
             label: label(case, args),
             samples: Vec::new(),
+            fault: None,
         })
         .collect();
     for turn in 1..=args.repeats {
-        for outcome in &mut outcomes {
-            let sample = one(outcome.case, args, programs).with_context(|| outcome.label.clone())?;
+        for outcome in outcomes.iter_mut().filter(|outcome| outcome.fault.is_none()) {
+            let sample = match one(outcome.case, args, programs) {
+                Ok(sample) => sample,
+                Err(error) => {
+                    let fault = format!("{}: {error:#}", outcome.label);
+                    eprintln!("{turn}/{} {fault}", args.repeats);
+                    outcome.fault = Some(fault);
+                    continue;
+                }
+            };
             let latency = shown(quantile(&sample.latencies, 0.5).map(|median| format!("{median:.2}")));
             eprintln!(
                 "{turn}/{} {}: {:.2} µs a message, {latency} ms to the last",
@@ -100,40 +126,38 @@ pub(crate) fn measure(args: &Args, programs: &Programs) -> anyhow::Result<Vec<Ou
     Ok(outcomes)
 }
 
+/// Whoever of these speaks a transport and is there.
+pub(super) fn taking_part(wished: &[Contender], transport: Transport) -> Vec<Contender> {
+    let is_there = |contender: &Contender| match contender.absent() {
+        Some(reason) => {
+            eprintln!("{} is left out: {reason}", contender.name());
+            false
+        }
+        None => true,
+    };
+    let speaking = wished.iter().copied().filter(|contender| contender.speaks(transport));
+    speaking.filter(is_there).collect()
+}
+
 fn cases(args: &Args) -> Vec<Case> {
-    let all = [
-        Contender::Allclear,
-        Contender::Bare,
-        Contender::BareStock,
-        Contender::Floor,
-        Contender::Stock,
-        Contender::BareSse,
-        Contender::Yoga,
-    ];
     let wished: &[Contender] = if args.contenders.is_empty() {
-        &all
+        &ALL
     } else {
         &args.contenders
     };
     let mut cases = Vec::new();
-    for &contender in wished.iter().filter(|contender| contender.speaks(args.transport)) {
-        if let Some(reason) = contender.absent() {
-            eprintln!("{} is left out: {reason}", contender.name());
-            continue;
-        }
+    for contender in taking_part(wished, args.transport) {
         for &ids in &args.ids {
             for &selections in &args.selections {
-                let case = Case {
+                cases.push(Case {
                     contender,
                     ids,
                     selections,
-                };
-                if case.makes_sense() {
-                    cases.push(case);
-                }
+                });
             }
         }
     }
+    cases.retain(|case| case.makes_sense());
     cases
 }
 

@@ -92,11 +92,16 @@ impl Stage {
 
     /// Publishes an event, and waits until all have it; tells how long that took.
     pub(super) fn publish(&mut self, load: &mut Load, target: u64) -> anyhow::Result<Duration> {
-        self.number += 1;
         let began = Instant::now();
-        self.publisher.publish(self.number, self.filler)?;
+        self.post()?;
         let reached = load.wait_for(target, PATIENCE)?;
         Ok(reached.saturating_duration_since(began))
+    }
+
+    /// Publishes an event, and waits for nobody.
+    pub(super) fn post(&mut self) -> anyhow::Result<()> {
+        self.number += 1;
+        self.publisher.publish(self.number, self.filler)
     }
 
     /// A plan of subscribers that all ask for the same.
