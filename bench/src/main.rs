@@ -8,6 +8,7 @@ mod document;
 mod figures;
 mod http;
 mod load;
+mod machine;
 mod process;
 mod scenario;
 

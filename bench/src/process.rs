@@ -64,6 +64,11 @@ impl Drop for Process {
     }
 }
 
+/// The processor time of this process so far.
+pub(crate) fn own_cpu() -> anyhow::Result<Duration> {
+    Ok(Duration::from(ClockId::CLOCK_PROCESS_CPUTIME_ID.now()?))
+}
+
 /// Memory of the kernel's for all TCP sockets of the machine, in bytes: what they hold of messages, both ends.
 pub(crate) fn socket_memory() -> anyhow::Result<u64> {
     let text = std::fs::read_to_string("/proc/net/sockstat").context("cannot read /proc/net/sockstat")?;

@@ -85,6 +85,7 @@ fn posted(body: Arc<str>) -> IncidentUpdatePosted {
 }
 
 #[derive(Interface)]
+#[expect(clippy::duplicated_attributes, reason = "two fields may well be of one type")]
 #[graphql(
     field(name = "cursor", ty = "&&'static str"),
     field(name = "at", ty = "&&'static str")

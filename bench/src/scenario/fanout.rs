@@ -10,6 +10,7 @@ use super::{PATIENCE, PAYLOAD, micros, millis};
 use crate::contender::{Contender, Programs};
 use crate::figures::{Spread, quantile, shown, table};
 use crate::load::{Ids, Load, Transport};
+use crate::process;
 
 /// Events before anything is measured: buffers grow to their size, caches fill.
 const WARM_UP: usize = 3;
@@ -72,6 +73,8 @@ struct Sample {
     resident: f64,
     sockets: f64,
     bytes: f64,
+    /// Processor time of the bench itself per message, in µs: what it takes away from the server.
+    load: f64,
 }
 
 /// What all runs of one case gave.
@@ -213,12 +216,14 @@ fn one(case: Case, args: &Args, programs: &Programs) -> anyhow::Result<Sample> {
         publish(&mut stage, &mut load)?;
     }
     let (cpu, bytes) = (stage.server.process.cpu()?, load.bytes());
+    let own_cpu = process::own_cpu()?;
     let mut latencies = Vec::with_capacity(events);
     for _ in 0..events {
         latencies.push(millis(publish(&mut stage, &mut load)?));
         std::thread::sleep(Duration::from_millis(args.gap_millis));
     }
     let cpu = stage.server.process.cpu()? - cpu;
+    let own_cpu = process::own_cpu()? - own_cpu;
     let messages = (events * args.subscribers) as f64;
     let bytes = (load.bytes() - bytes) as f64 / messages;
 
@@ -238,6 +243,7 @@ fn one(case: Case, args: &Args, programs: &Programs) -> anyhow::Result<Sample> {
         resident,
         sockets,
         bytes,
+        load: micros(own_cpu) / messages,
     })
 }
 
@@ -256,8 +262,21 @@ impl Outcome {
 
     /// The processor time per message as a multiple of another's, turn by turn.
     pub(crate) fn cpu_against(&self, other: &Outcome) -> Option<Spread> {
+        self.against(other, |sample| sample.cpu)
+    }
+
+    /// The same without what publishing costs either.
+    pub(crate) fn delivery_against(&self, other: &Outcome) -> Option<Spread> {
+        self.against(other, |sample| sample.delivery)
+    }
+
+    fn against(&self, other: &Outcome, figure: fn(&Sample) -> f64) -> Option<Spread> {
         let pairs = self.samples.iter().zip(&other.samples);
-        Spread::of(&pairs.map(|(own, other)| own.cpu / other.cpu).collect::<Vec<_>>())
+        Spread::of(
+            &pairs
+                .map(|(own, other)| figure(own) / figure(other))
+                .collect::<Vec<_>>(),
+        )
     }
 
     /// The median time to the last subscriber as a multiple of another's, turn by turn.
@@ -291,7 +310,8 @@ pub(crate) fn report(outcomes: &[Outcome]) -> String {
         "first row ÷ this",
         "resident per idle subscriber, KiB",
         "kernel per socket, KiB",
-        "bytes",
+        "bytes on the wire",
+        "CPU of the bench per message, µs",
     ];
     let Some(first) = outcomes.first() else {
         return "Nobody took part.".to_owned();
@@ -310,8 +330,13 @@ pub(crate) fn report(outcomes: &[Outcome]) -> String {
                 shown(outcome.spread(|sample| sample.resident)),
                 shown(outcome.spread(|sample| sample.sockets)),
                 shown(outcome.spread(|sample| sample.bytes).map(|bytes| bytes.median.round())),
+                shown(outcome.spread(|sample| sample.load)),
             ]
         })
         .collect();
-    table(&head, &rows)
+    let mut report = table(&head, &rows);
+    for fault in outcomes.iter().filter_map(|outcome| outcome.fault.as_ref()) {
+        report.push_str(&format!("\nLeft out after a fault: {fault}\n"));
+    }
+    report
 }
