@@ -199,12 +199,13 @@ impl Subscriber {
             used += length;
             match opcode {
                 Opcode::Text if self.stage == Stage::Live && payload.len() >= SHORT => {
-                    events += 1;
+                    let before = self.seen.events;
                     if plan.reads {
                         self.seen.read(payload);
                     } else {
                         self.seen.events += 1;
                     }
+                    events += self.seen.events - before;
                 }
                 Opcode::Text => events += self.protocol(plan, payload)?,
                 Opcode::Ping => self.say(&frame::pong(payload))?,
