@@ -38,7 +38,12 @@ impl fmt::Display for Spread {
 pub(crate) fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let place = share * (sorted.len().checked_sub(1)? as f64);
     let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-    Some(low + (high - low) * place.fract())
+    // Two that are infinite have no difference.
+    Some(if low == high {
+        low
+    } else {
+        low + (high - low) * place.fract()
+    })
 }
 
 /// A figure that may be lacking.
@@ -73,6 +78,7 @@ mod tests {
     fn a_quantile_lies_between_its_neighbours() {
         assert_eq!(quantile(&[0.0, 10.0], 0.25), Some(2.5));
         assert_eq!(quantile(&[0.0, 10.0], 1.0), Some(10.0));
+        assert_eq!(quantile(&[f64::INFINITY], 0.5), Some(f64::INFINITY));
         assert_eq!(quantile(&[], 0.5), None);
     }
 
