@@ -13,7 +13,7 @@ use crate::store::log::{self, Entry};
 
 /// A subscription's place in a stream. It owns a number, not a queue: a slow reader costs no memory, and what the ring
 /// has dropped meanwhile it reads from the log.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Follow {
     live: Arc<Live>,
     stream: StreamId,
