@@ -1,5 +1,7 @@
 //! A server as a whole: the API over an app, what runs beside it, and how all of it stops in good order.
 
+mod engine;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +13,8 @@ use crate::app::App;
 use crate::commands::maintenance;
 use crate::error::Error;
 use crate::graphql::{self, Limits};
-use crate::transport::{self, Authenticate, Config, Connections, Refused, RequestId};
+use crate::transport::{self, Authenticate, Config, Connections, Refused, RequestId, Stop};
+use engine::Api;
 
 /// How often automation looks for maintenances whose time has come: a window is set in minutes.
 const AUTOMATION: Duration = Duration::from_secs(1);
@@ -28,15 +31,17 @@ pub async fn run(
     app: Arc<App>,
     listener: TcpListener,
     config: Config,
-    stop: CancellationToken,
+    stop: impl Into<Stop>,
     grace: Duration,
 ) -> io::Result<()> {
+    let stops = stop.into();
+    let stop = stops.token().clone();
     let background = start_background(&app, &stop);
     let limits = limits(&config);
-    let connections = Connections::new(stop.clone());
+    let connections = Connections::new(stops);
     let schema = graphql::schema(Arc::clone(&app), limits);
     let router = transport::router(
-        schema,
+        Api::new(Arc::clone(&app), schema),
         Door(Arc::clone(&app)),
         readiness(&app),
         config,
@@ -56,9 +61,13 @@ pub async fn run(
     served
 }
 
-/// Starts what runs beside the requests: the tailer, automation, pruning. The future ends when they have.
+/// Starts what runs beside the requests: the tailer, the ear for other nodes, automation, pruning. The future ends when they have.
 fn start_background(app: &Arc<App>, stop: &CancellationToken) -> impl Future<Output = ()> + use<> {
     let tailer = tokio::spawn(Arc::clone(&app.live).run(stop.clone()));
+    let listening = tokio::spawn({
+        let (store, stop) = (Arc::clone(&app.store), stop.clone());
+        async move { store.listen(stop).await }
+    });
     let automation = tokio::spawn(every(AUTOMATION, stop.clone(), {
         let app = Arc::clone(app);
         move || {
@@ -78,7 +87,7 @@ fn start_background(app: &Arc<App>, stop: &CancellationToken) -> impl Future<Out
     }));
     async move {
         // They end by `stop`; a panic in one was logged where it happened.
-        let _ = tokio::join!(tailer, automation, pruning);
+        let _ = tokio::join!(tailer, listening, automation, pruning);
     }
 }
 
