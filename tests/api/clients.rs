@@ -7,5 +7,6 @@ mod gql;
 mod graphql_http;
 mod graphql_sse;
 mod graphql_ws;
+mod node;
 mod script;
 mod urql;

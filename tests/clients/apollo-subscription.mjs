@@ -13,8 +13,7 @@ globalThis.WebSocket ??= WebSocket;
 const line = await openLine(address);
 const links = {
   multipart: () => new HttpLink({ uri: `http://${line.address}/graphql` }),
-  websocket: () =>
-    new GraphQLWsLink(createClient({ url: `ws://${line.address}/graphql/ws`, retryAttempts: 0 })),
+  websocket: () => new GraphQLWsLink(createClient({ url: `ws://${line.address}/graphql/ws`, retryAttempts: 0 })),
 };
 const client = new ApolloClient({ cache: new InMemoryCache(), link: links[process.env.ALLCLEAR_TRANSPORT]() });
 
@@ -31,6 +30,7 @@ watch.onError = (error) => errors.push(error.message);
 watch.complete = follow;
 follow();
 await postAndCut(watch, line);
+const { connections } = line;
 
 // A page that is not there.
 const { error } = await new Promise((next) => {
@@ -41,5 +41,5 @@ const refused = error.errors[0].extensions.code;
 following.unsubscribe();
 client.stop();
 line.close();
-console.log(JSON.stringify({ told: watch.told, errors, connections: line.connections, refused }));
+console.log(JSON.stringify({ told: watch.told, errors, connections, refused }));
 process.exit(0);

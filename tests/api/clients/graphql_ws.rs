@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use allclear::app::Settings;
-use allclear::transport::Config;
+use allclear::transport::{Config, Stop};
 use serde_json::json;
 
+use super::node::Node;
 use super::script::{Script, run, shop};
-use crate::support::database::{Test, for_each_database_with, places};
+use crate::support::database::for_each_database_with;
 use crate::support::for_each_database;
 
 #[tokio::test]
@@ -27,24 +28,31 @@ async fn the_graphql_ws_client_that_is_cut_off_receives_the_rest_once_and_in_ord
 }
 
 #[tokio::test]
-async fn the_graphql_ws_client_of_a_server_that_stops_goes_on_at_another() {
-    for place in places().await {
-        let first = Test::start(place, Settings::default(), Config::default()).await;
-        let second = first.another().await;
-        let mut environment = shop(&first).await;
-        environment.push(("ALLCLEAR_NEXT", second.address.to_string()));
-        let Some(mut script) = Script::start("graphql-ws-closed.mjs", environment) else {
+async fn the_graphql_ws_client_of_a_server_that_shuts_down_goes_on_at_another() {
+    goes_on_at_another(Stop::shut_down, 1001).await;
+}
+
+#[tokio::test]
+async fn the_graphql_ws_client_of_a_server_that_makes_way_goes_on_at_another() {
+    goes_on_at_another(Stop::restart, 1012).await;
+}
+
+async fn goes_on_at_another(end: fn(&Stop), code: u16) {
+    for_each_database(async |test| {
+        let node = Node::beside(test).await;
+        let Some(mut script) = Script::start("graphql-ws-closed.mjs", node.environment(test).await) else {
             return;
         };
         assert_eq!(script.line().await, "watching");
 
-        first.stop().await;
+        end(&node.stop);
 
         let result = script.result().await;
         assert_eq!(result["told"], json!(["PageSnapshot", "first"]));
-        assert_eq!(result["codes"], json!([1001]));
-        second.stop().await;
-    }
+        assert_eq!(result["codes"], json!([code]));
+        node.ended().await;
+    })
+    .await;
 }
 
 #[tokio::test]
