@@ -45,7 +45,7 @@ async fn the_graphql_sse_client_that_is_cut_off_from_its_single_connection_goes_
             result["told"],
             json!(["PageSnapshot", "first", "second", "third", "fourth", "over the stream"])
         );
-        assert_eq!(result["brief"], json!(["PageSnapshot"]));
+        assert_eq!(result["brought"], json!(["next 2", "complete 2"]));
         assert_eq!(result["streams"], 2);
         assert_eq!(result["asked"], json!([{ "data": { "viewer": { "role": "ADMIN" } } }]));
         assert_eq!(
