@@ -278,9 +278,7 @@ impl Watch {
     }
 
     /// The same, if the database answers.
-    pub(super) async fn standing_page(
-        &mut self,
-    ) -> crate::error::Result<Option<(Arc<domain::page::Page>, Standing)>> {
+    pub(super) async fn standing_page(&mut self) -> crate::error::Result<Option<(Arc<domain::page::Page>, Standing)>> {
         let view = View::now(&self.app, self.audience);
         match queries::page::by_id(&view, self.page).await? {
             Some(page) => Ok(Some((page, self.stand(view).await?))),

@@ -143,11 +143,7 @@ impl<E: Engine, A: Authenticate> Start<E, A> {
 
     async fn events(self, checked: Checked) -> BoxStream<'static, Event> {
         let ty = checked.operation;
-        let request = match self
-            .access
-            .admit(&self.sender, &self.request_id, checked.request)
-            .await
-        {
+        let request = match self.access.admit(&self.sender, &self.request_id, checked.request).await {
             Ok(request) => request,
             Err(refused) => {
                 let errors = Answer::refusal(RequestError::from(refused)).errors_to_json();
@@ -197,7 +193,7 @@ fn alone(ty: OperationType, answers: BoxStream<'static, Answer>) -> BoxStream<'s
 
 /// What to tell of a subscription that others share: by itself what it is behind with, then whatever its fan-out does not
 /// send past this.
-fn shared<F: Follower>(follower: F, fanouts: Arc<Fanouts>, seat: Seat) -> BoxStream<'static, Event> {
+pub(super) fn shared<F: Follower>(follower: F, fanouts: Arc<Fanouts>, seat: Seat) -> BoxStream<'static, Event> {
     let events = stream::unfold(Some(follower), move |follower| {
         let (fanouts, seat) = (Arc::clone(&fanouts), seat.clone());
         async move {
