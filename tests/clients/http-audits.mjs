@@ -1,11 +1,11 @@
-// Runs every audit of npm's graphql-http against a server, and prints those that fail, as JSON.
-// Reads ALLCLEAR_ADDRESS.
+// Every audit of npm's graphql-http against the server; prints those that fail.
 import { serverAudits } from 'graphql-http';
+import { address } from './allclear.mjs';
 
-const audits = serverAudits({ url: `http://${process.env.ALLCLEAR_ADDRESS}/graphql`, fetchFn: fetch });
+const audits = serverAudits({ url: `http://${address}/graphql`, fetchFn: fetch });
 const results = [];
 for (const audit of audits) {
-  const { name, status, reason } = await audit.fn().then((result) => ({ ...result, name: audit.name }));
-  results.push({ name, status, reason: reason ?? null });
+  const { status, reason } = await audit.fn();
+  results.push({ name: audit.name, status, reason: reason ?? null });
 }
 console.log(JSON.stringify({ audits: results.length, failed: results.filter(({ status }) => status !== 'ok') }));
