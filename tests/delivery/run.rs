@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use allclear::domain::audience::Audience;
@@ -107,14 +108,18 @@ impl Run {
         self.write();
         let mut schedule = Schedule::new(self.plan.seed, &self.plan.shape, self.world.nodes.len());
         let mut random = Random::of(self.plan.seed, "faults");
-        while self.journal.elapsed() < self.plan.length {
+        loop {
             let round = schedule.round();
             let mut came = self.round(&round, &mut random).await;
             self.subscribers.append(&mut came);
+            let is_last = self.journal.elapsed() >= self.plan.length;
+            self.world.desk.is_closed.store(is_last, Ordering::Relaxed);
             self.settle("calm").await?;
+            if is_last {
+                return self.finish().await;
+            }
             self.let_go();
         }
-        self.finish().await
     }
 
     /// On every node over every transport, on every page, both audiences: as even as a few make it.
@@ -227,8 +232,6 @@ impl Run {
 
     /// The promise as a whole.
     async fn finish(&mut self) -> Result<(), String> {
-        let still = Arc::clone(&self.world.desk);
-        let _still = still.gate.write().await;
         for subscriber in &self.subscribers {
             let acknowledged = self.world.desk.acknowledged.of(subscriber.manner.page.id);
             subscriber.check_all(&acknowledged, &self.world.record);

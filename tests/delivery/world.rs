@@ -81,6 +81,7 @@ impl World {
             stage: Arc::clone(&stage),
             acknowledged: writer::Acknowledged::default(),
             gate: tokio::sync::RwLock::default(),
+            is_closed: false.into(),
         });
         Ok(World {
             database,
@@ -197,8 +198,9 @@ impl World {
                     .skip(from)
                     .map(|(number, told)| (number, told.kind))
                     .collect();
-                if polled != expected {
-                    let what = format!("{} polled: {} of {} differ", page.slug, polled.len(), expected.len());
+                let differing = polled.iter().zip(&expected).find(|(one, other)| one != other);
+                if let Some((polled, expected)) = differing {
+                    let what = format!("{} polled: {polled:?} where the log has {expected:?}", page.slug);
                     self.stage.journal.violate(Kind::WrongContent, WORLD, what);
                 }
             }

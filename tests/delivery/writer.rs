@@ -1,6 +1,7 @@
 //! Writers: each change has an idempotency key and is sent until its answer is known, on whichever node answers.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -64,6 +65,8 @@ pub(crate) struct Desk {
     pub(crate) acknowledged: Acknowledged,
     /// Held for reading while a change is under way: whoever holds it for writing has a world that stands still.
     pub(crate) gate: RwLock<()>,
+    /// Nothing more is written.
+    pub(crate) is_closed: AtomicBool,
 }
 
 struct Incident {
@@ -94,10 +97,10 @@ impl Writer {
         }
     }
 
-    /// Writes at a rate, to pages by their weight, until the promise is broken or this is dropped.
+    /// Writes at a rate, to pages by their weight, until nothing more is to be written.
     pub(crate) async fn run(mut self, pages: Vec<Page>, interval: Duration) {
         let millis = usize::try_from(interval.as_millis()).expect("an interval is short");
-        while self.desk.stage.journal.violation().is_none() {
+        loop {
             pause(self.random.millis(millis / 2, millis + millis / 2)).await;
             let total = pages.iter().map(|page| page.weight).sum();
             let mut drawn = self.random.below(total);
@@ -107,14 +110,19 @@ impl Writer {
                 is_drawn
             });
             let page = page.expect("a number below the sum of all weights").clone();
-            self.write(&page).await;
+            if self.write(&page).await.is_none() {
+                return;
+            }
         }
     }
 
-    /// One change of a page, until its answer is known. `None` once the promise is broken.
+    /// One change of a page, until its answer is known. `None` once nothing more is to be written.
     pub(crate) async fn write(&mut self, page: &Page) -> Option<()> {
         let desk = Arc::clone(&self.desk);
         let _under_way = desk.gate.read().await;
+        if desk.is_closed.load(Ordering::Relaxed) {
+            return None;
+        }
         self.count += 1;
         let padding = "x".repeat(self.random.below(PADDING));
         let body = format!("{} says {} {padding}", self.name, self.count)
