@@ -28,6 +28,9 @@ use schedule::{Card, Shape};
 /// How long a run is unless `ALLCLEAR_DELIVERY_SECONDS` says otherwise: enough for each kind of fault once.
 const SECONDS: u64 = 20;
 
+/// From which length on a run has room for what takes a quarter of a minute.
+const LONG: Duration = Duration::from_secs(45);
+
 /// What is served so far.
 const TRANSPORTS: &[Transport] = Transport::ALL.split_at(1).0;
 
@@ -54,15 +57,19 @@ fn everything(place: Place) -> Plan {
     if place == Place::Postgres {
         deck.extend(Card::SHARED);
     }
+    let length = length();
+    if length >= LONG {
+        deck.push(Card::Hang);
+    }
     Plan {
         place,
         seed: seed(),
-        length: length(),
+        length,
         shape: Shape {
             faults: deck.len().div_ceil(2),
             deck,
             round: Duration::from_secs(6),
-            rate: 12,
+            rate: 25,
         },
         transports: TRANSPORTS,
         bug: None,

@@ -28,8 +28,8 @@ pub(crate) enum Fault {
         percent: usize,
         length: Duration,
     },
-    /// All that can be pruned is.
-    Prune,
+    /// All that can be pruned is, while so many clients come back from long ago, and as many after it.
+    Prune { clients: usize },
     /// So many clients come back from long ago.
     Return { clients: usize },
     /// Many changes of one page at once.
@@ -58,6 +58,8 @@ pub(crate) enum Card {
     Split,
     Delay,
     Stall,
+    /// A stall longer than a server puts up with.
+    Hang,
     Prune,
     Return,
     Burst,
@@ -100,6 +102,7 @@ impl Card {
             Card::Split => links(Trouble::Split, 1000, 2500),
             Card::Delay => links(Trouble::Delay, 1000, 3000),
             Card::Stall => links(Trouble::Stall, 2000, 5000),
+            Card::Hang => links(Trouble::Stall, 14_000, 15_000),
             Card::Kill => Fault::Kill {
                 node,
                 away: random.millis(10, 1500),
@@ -112,7 +115,9 @@ impl Card {
             Card::RestartPostgres => Fault::RestartPostgres,
             Card::CutListeners => Fault::CutListeners,
             Card::CutBackends => Fault::CutBackends,
-            Card::Prune => Fault::Prune,
+            Card::Prune => Fault::Prune {
+                clients: 1 + random.below(3),
+            },
             Card::Return => Fault::Return {
                 clients: 2 + random.below(4),
             },

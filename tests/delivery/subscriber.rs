@@ -22,6 +22,8 @@ use crate::world::Page;
 
 /// How long a client that hears nothing waits before it comes back: three heartbeats.
 const SILENCE: Duration = Duration::from_secs(3);
+/// The same for one that asks for much and reads slowly: it must still be there when the server has had enough of it.
+const LONG_SILENCE: Duration = Duration::from_secs(25);
 
 /// What most ask for.
 const ORDINARY: &str = "subscription($page: String!, $after: Cursor) { pageEvents(page: $page, after: $after) { \
@@ -207,15 +209,16 @@ impl Subscriber {
             Err(end) => return end,
         };
         let mut left = self.position.subscribe();
+        let patience = if self.manner.is_heavy { LONG_SILENCE } else { SILENCE };
         loop {
             let next = tokio::select! {
-                next = tokio::time::timeout(SILENCE, feed.next()) => next,
+                next = tokio::time::timeout(patience, feed.next()) => next,
                 _ = left.wait_for(|_| self.has_left.load(Ordering::Relaxed)) => return End::Cut("it leaves".to_owned()),
             };
             let result = match next {
                 Ok(Ok(result)) => result,
                 Ok(Err(end)) => return end,
-                Err(_) => return End::Cut(format!("silence for {SILENCE:?}")),
+                Err(_) => return End::Cut(format!("silence for {patience:?}")),
             };
             if let Some(errors) = result.get("errors") {
                 return End::Refused(errors.clone());

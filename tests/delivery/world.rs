@@ -117,12 +117,14 @@ impl World {
                 proxy.mend(trouble, &met);
                 Ok(())
             }
-            Fault::Prune => {
+            Fault::Prune { clients } => {
+                come.extend((0..clients).filter_map(|_| self.come_back(&mut random)));
                 let pruned = self.record.prune(&self.database).await;
+                come.extend((0..clients).filter_map(|_| self.come_back(&mut random)));
                 pruned.map(|count| journal.tell(WORLD, format!("{count} events are pruned")))
             }
             Fault::Return { clients } => {
-                come = (0..clients).filter_map(|_| self.come_back(&mut random)).collect();
+                come.extend((0..clients).filter_map(|_| self.come_back(&mut random)));
                 Ok(())
             }
             Fault::Burst { changes } => {
