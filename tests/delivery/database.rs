@@ -25,11 +25,8 @@ impl Database {
         }
     }
 
-    /// A cluster of its own, for it is going to be stopped; or why there is none.
-    pub(crate) async fn postgres() -> Result<Database, String> {
-        let cluster = tokio::task::spawn_blocking(Cluster::start)
-            .await
-            .map_err(|error| error.to_string())??;
+    /// An empty database in a cluster that nobody else uses, for it is going to be stopped.
+    pub(crate) async fn postgres(cluster: Cluster) -> Result<Database, String> {
         let database = Database::Postgres(cluster);
         let admin = database.admin().await.map_err(|error| error.to_string())?;
         let made = admin.execute_unprepared(&format!("CREATE DATABASE {NAME}")).await;

@@ -1,6 +1,6 @@
 //! What happened in a run, and the first thing that must not happen.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -75,6 +75,8 @@ struct Line {
 pub(crate) struct Journal {
     began: Instant,
     lines: Mutex<VecDeque<Line>>,
+    /// How often something that is worth counting happened.
+    counts: Mutex<BTreeMap<String, usize>>,
     violation: Mutex<Option<Violation>>,
     broken: CancellationToken,
 }
@@ -87,6 +89,7 @@ impl Journal {
         Journal {
             began: Instant::now(),
             lines: Mutex::default(),
+            counts: Mutex::default(),
             violation: Mutex::default(),
             broken: CancellationToken::new(),
         }
@@ -107,6 +110,20 @@ impl Journal {
         if lines.len() > KEPT {
             lines.pop_front();
         }
+    }
+
+    pub(crate) fn count(&self, what: String) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(what).or_default() += 1;
+    }
+
+    /// What was counted, one a line.
+    pub(crate) fn counts(&self) -> String {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts
+            .iter()
+            .map(|(what, count)| format!("  {count:6} × {what}\n"))
+            .collect()
     }
 
     /// The promise is broken. The first to say so ends the run.

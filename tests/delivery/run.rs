@@ -16,7 +16,9 @@ use crate::feed::Transport;
 use crate::journal::{Journal, Kind, Violation, WORLD};
 use crate::node::Setting;
 use crate::pause::pause;
+use crate::postgres::Cluster;
 use crate::random::Random;
+use crate::require;
 use crate::schedule::{Schedule, Shape, Timed};
 use crate::subscriber::{Manner, Subscriber};
 use crate::world::{CATCH_UP, World};
@@ -68,12 +70,31 @@ struct Run {
     resets: usize,
 }
 
-/// Acts out a plan. An error is a machine that lacks something, or a world that cannot begin.
-pub(crate) async fn run(plan: Plan) -> Result<Outcome, String> {
+/// Acts out a plan; `None`, and said, on a machine that lacks what it needs.
+pub(crate) async fn run(plan: Plan) -> Option<Outcome> {
+    let database = match plan.place {
+        Place::Sqlite => None,
+        Place::Postgres => match tokio::task::spawn_blocking(Cluster::start)
+            .await
+            .expect("it does not panic")
+        {
+            Ok(cluster) => Some(cluster),
+            Err(why) => {
+                require::lacking("postgres", &why);
+                return None;
+            }
+        },
+    };
+    let seed = plan.seed;
+    let outcome = act_out(plan, database).await;
+    Some(outcome.unwrap_or_else(|why| panic!("the run of seed {seed:#x} broke off: {why}")))
+}
+
+async fn act_out(plan: Plan, cluster: Option<Cluster>) -> Result<Outcome, String> {
     let folder = TempDir::with_prefix("allclear-delivery-").map_err(|error| error.to_string())?;
-    let (database, nodes) = match plan.place {
-        Place::Sqlite => (Database::sqlite(folder.path()), 1),
-        Place::Postgres => (Database::postgres().await?, 3),
+    let (database, nodes) = match cluster {
+        None => (Database::sqlite(folder.path()), 1),
+        Some(cluster) => (Database::postgres(cluster).await?, 3),
     };
     let setting = Setting {
         database_url: database.url(),
@@ -269,6 +290,7 @@ impl Run {
                 writeln!(self.story, "  the end of {}:\n    {last}", log.display()).expect("a text grows");
             }
         }
+        self.story.push_str(&self.journal.counts());
         drop(folder);
         Outcome {
             violation,

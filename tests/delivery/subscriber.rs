@@ -177,6 +177,10 @@ impl Subscriber {
                 End::Cut(why) => why.clone(),
                 End::Refused(errors) => errors.to_string(),
             };
+            // One line of a close frame or an error says which it is.
+            stage
+                .journal
+                .count(format!("{:?} left: {why:.70}", self.manner.transport));
             let told = format!("at {:?} node {node} is left: {why}", self.position());
             stage.journal.tell(&self.name, told);
             if let End::Refused(errors) = &end

@@ -1,0 +1,119 @@
+//! Is the checker known to see? Each seeded bug is run under a schedule that suits it, and must be reported in the way
+//! that it should be seen.
+
+use std::time::Duration;
+
+use allclear::seeded::Bug;
+
+use crate::journal::Kind;
+use crate::run::{Place, Plan, run};
+use crate::schedule::{Card, Shape};
+use crate::{TRANSPORTS, seed};
+
+/// In how long a time a bug must be seen.
+const SEEN_WITHIN: Duration = Duration::from_secs(60);
+/// Faults end before that, so that the last calm is over too.
+const LENGTH: Duration = Duration::from_secs(45);
+
+/// What makes a bug show.
+struct Suit {
+    place: Place,
+    deck: &'static [Card],
+    /// The ways in which it may be reported.
+    kinds: &'static [Kind],
+}
+
+const fn suit(bug: Bug) -> Suit {
+    use Card::{Burst, ClientForgotten, Kill, Prune, Reset, Return, ServerForgotten};
+    use Place::{Postgres, Sqlite};
+    match bug {
+        Bug::NumberBeforeLock => Suit {
+            place: Postgres,
+            deck: &[Burst, Burst, Reset],
+            kinds: &[Kind::WrongReset, Kind::Skipped],
+        },
+        Bug::AcknowledgedEarly => Suit {
+            place: Sqlite,
+            deck: &[Kill],
+            kinds: &[Kind::WriteLost],
+        },
+        Bug::IdempotencyForgotten => Suit {
+            place: Sqlite,
+            deck: &[Reset, ServerForgotten, ClientForgotten],
+            // A repeated call that resolves is refused where it is not known again.
+            kinds: &[Kind::WrittenTwice, Kind::Refused],
+        },
+        Bug::BellBeforeCommit => Suit {
+            place: Sqlite,
+            deck: &[Reset],
+            kinds: &[Kind::Late],
+        },
+        Bug::ResumeInclusive => Suit {
+            place: Sqlite,
+            deck: &[Reset, Return],
+            kinds: &[Kind::Repeated],
+        },
+        Bug::LostSkipped => Suit {
+            place: Sqlite,
+            deck: &[Prune],
+            kinds: &[Kind::Skipped],
+        },
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a run tells what it saw")]
+async fn is_seen(bug: Bug) {
+    let Suit { place, deck, kinds } = suit(bug);
+    let plan = Plan {
+        place,
+        seed: seed(),
+        length: LENGTH,
+        shape: Shape {
+            deck: deck.to_vec(),
+            faults: 4,
+            round: Duration::from_secs(3),
+            rate: 25,
+        },
+        transports: TRANSPORTS,
+        bug: Some(bug.as_str()),
+    };
+    let Some(outcome) = run(plan).await else { return };
+    let Some(violation) = outcome.violation else {
+        panic!("{bug} was not seen:\n{}", outcome.story);
+    };
+    eprintln!(
+        "{bug} was seen after {:.1} s: {violation}",
+        outcome.elapsed.as_secs_f64()
+    );
+    assert!(
+        kinds.contains(&violation.kind),
+        "{bug} was seen as something else: {violation}"
+    );
+    assert!(outcome.elapsed < SEEN_WITHIN, "{bug} was seen late: {violation}");
+}
+
+/// One test for each bug, so that several run side by side.
+macro_rules! seen {
+    ($($name:ident: $bug:ident),+ $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                is_seen(Bug::$bug).await;
+            }
+        )+
+
+        #[test]
+        fn every_bug_is_run() {
+            assert_eq!(Bug::ALL, [$(Bug::$bug),+]);
+        }
+    };
+}
+
+seen! {
+    numbers_taken_before_the_lock_are_seen: NumberBeforeLock,
+    changes_acknowledged_before_their_commit_are_seen: AcknowledgedEarly,
+    forgotten_idempotency_keys_are_seen: IdempotencyForgotten,
+    a_bell_before_the_commit_is_seen: BellBeforeCommit,
+    a_resumption_that_repeats_is_seen: ResumeInclusive,
+    a_loss_that_nobody_is_told_of_is_seen: LostSkipped,
+}
