@@ -30,7 +30,8 @@ const fn suit(bug: Bug) -> Suit {
         Bug::NumberBeforeLock => Suit {
             place: Postgres,
             deck: &[Burst, Burst, Reset],
-            kinds: &[Kind::WrongReset, Kind::Skipped],
+            // A number that a failed change took is a hole.
+            kinds: &[Kind::WrongReset, Kind::Skipped, Kind::LogBroken],
         },
         Bug::AcknowledgedEarly => Suit {
             place: Sqlite,

@@ -155,7 +155,7 @@ impl World {
     fn come_back(&self, random: &mut Random) -> Option<Arc<Subscriber>> {
         let manner = Manner {
             page: random.pick(&self.pages).clone(),
-            audience: *random.pick(&Audience::ALL),
+            audience: *random.pick(Audience::ALL),
             transport: *random.pick(self.stage.transports),
             node: random.below(self.nodes.len()),
             is_heavy: random.percent(20),
