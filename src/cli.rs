@@ -58,9 +58,15 @@ struct Database {
 
 impl Database {
     async fn open(&self) -> anyhow::Result<Store> {
+        self.open_and_listen(None).await
+    }
+
+    /// Opens the database, to be listened to at another URL where one is given.
+    async fn open_and_listen(&self, listen_url: Option<String>) -> anyhow::Result<Store> {
         let options = Options {
             url: self.database_url.clone(),
             connections: self.database_connections,
+            listen_url,
         };
         Store::open(&options).await.context("cannot open the database")
     }

@@ -19,6 +19,12 @@ coded_enum! {
         IdempotencyForgotten = "idempotency-forgotten",
         /// The doorbell rings before the commit, and nobody looks again.
         BellBeforeCommit = "bell-before-commit",
+        /// A node that hears others again does not look for what it missed, and nobody looks again.
+        ReconnectWithoutRead = "reconnect-without-read",
+        /// The log is read before a place at the ring is taken, and nobody looks for what was committed in between.
+        ReadBeforeWatch = "read-before-watch",
+        /// From the log to the ring one is skipped.
+        SeamOffByOne = "seam-off-by-one",
         /// Who resumes gets the event of its cursor again.
         ResumeInclusive = "resume-inclusive",
         /// Who comes back from before the floor is not told that something is gone.
@@ -45,7 +51,9 @@ pub(crate) fn seeded(bug: Bug) -> bool {
 
 /// Whether nobody looks at the log unless a bell rings: with a look every half second, a bell that is lost is no bug.
 pub(crate) fn is_deaf_between_bells() -> bool {
-    seeded(Bug::BellBeforeCommit)
+    [Bug::BellBeforeCommit, Bug::ReconnectWithoutRead, Bug::ReadBeforeWatch]
+        .into_iter()
+        .any(seeded)
 }
 
 /// Lets something happen later than it should.

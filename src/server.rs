@@ -56,9 +56,13 @@ pub async fn run(
     served
 }
 
-/// Starts what runs beside the requests: the tailer, automation, pruning. The future ends when they have.
+/// Starts what runs beside the requests: the tailer, the ear for other nodes, automation, pruning. The future ends when they have.
 fn start_background(app: &Arc<App>, stop: &CancellationToken) -> impl Future<Output = ()> + use<> {
     let tailer = tokio::spawn(Arc::clone(&app.live).run(stop.clone()));
+    let listening = tokio::spawn({
+        let (store, stop) = (Arc::clone(&app.store), stop.clone());
+        async move { store.listen(stop).await }
+    });
     let automation = tokio::spawn(every(AUTOMATION, stop.clone(), {
         let app = Arc::clone(app);
         move || {
@@ -78,7 +82,7 @@ fn start_background(app: &Arc<App>, stop: &CancellationToken) -> impl Future<Out
     }));
     async move {
         // They end by `stop`; a panic in one was logged where it happened.
-        let _ = tokio::join!(tailer, automation, pruning);
+        let _ = tokio::join!(tailer, listening, automation, pruning);
     }
 }
 

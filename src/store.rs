@@ -1,11 +1,15 @@
 //! The database: connecting to it, reading one consistent state of it, and `Write`, the one way to change it.
 
+mod bell;
 mod connect;
+mod listen;
 pub mod log;
 mod setting;
 mod snapshot;
 mod write;
 
+pub(crate) use connect::in_time;
 pub use connect::{ConnectError, Options, SQL, Store};
+pub use listen::Hearing;
 pub use snapshot::Snapshot;
 pub use write::{Author, ROW_LOCK, Write};

@@ -26,6 +26,10 @@ const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 pub(super) struct Serve {
     #[command(flatten)]
     database: Database,
+    /// Where PostgreSQL is listened to for what other nodes change, if not at the database URL: a direct URL, where that
+    /// one leads to a pooler that gives each transaction another connection.
+    #[arg(long, env = "ALLCLEAR_DATABASE_LISTEN_URL", hide_env_values = true)]
+    database_listen_url: Option<String>,
     /// The address to listen on. Put a proxy that speaks TLS in front before you open it to the Internet.
     #[arg(long, env = "ALLCLEAR_LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -71,7 +75,8 @@ fn weight(text: &str) -> Result<f64, String> {
 
 impl Serve {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let store = Arc::new(self.database.open().await?);
+        let store = self.database.open_and_listen(self.database_listen_url.clone()).await?;
+        let store = Arc::new(store);
         let (access, fresh_token) = Access::open(&store, self.admin_token.as_deref())
             .await
             .context("`--admin-token`")?;
@@ -79,6 +84,7 @@ impl Serve {
             partial_outage_weight: self.partial_outage_weight,
             heartbeat_millis: self.heartbeat_seconds * 1000,
             retention_millis: self.retention_days * DAY_MILLIS,
+            ..Settings::default()
         };
         let app = App::new(Arc::clone(&store), access, Clock::System, settings);
         let listener = TcpListener::bind(self.listen)

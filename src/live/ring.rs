@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::domain::audience::Audience;
-use crate::store::log::Entry;
+use crate::store::log::{Entry, Extent, Span};
 
 /// How many entries a ring keeps. Real pages change a few times a minute on their worst day, so this is hours; a
 /// reader that is further behind reads the log.
@@ -26,6 +26,7 @@ pub(super) enum Next {
 struct Strand {
     floor: u64,
     entries: VecDeque<Arc<Entry>>,
+    capacity: usize,
 }
 
 impl Strand {
@@ -35,7 +36,7 @@ impl Strand {
 
     fn push(&mut self, entry: &Arc<Entry>) {
         self.entries.push_back(Arc::clone(entry));
-        if self.entries.len() > CAPACITY {
+        if self.entries.len() > self.capacity {
             self.entries.pop_front();
             self.floor += 1;
         }
@@ -61,25 +62,57 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    /// A ring that begins after the heads its streams have now.
-    pub(super) fn new(public_head: u64, staff_head: u64) -> Ring {
+    /// A ring of the newest entries of a log that goes so far, both read at the same moment. What does not lead up to
+    /// the head without a gap is left out.
+    pub(super) fn begin(extent: &Extent, newest: &[Arc<Entry>]) -> Ring {
+        Ring::of_capacity(CAPACITY, extent, newest)
+    }
+
+    /// The same for a ring that keeps another number of entries of each stream.
+    pub(super) fn of_capacity(capacity: usize, extent: &Extent, newest: &[Arc<Entry>]) -> Ring {
+        let mut first = extent.staff.head;
+        let joined = newest.iter().rev().take_while(|entry| {
+            let is_joined = entry.staff_number == first;
+            first = first.saturating_sub(u64::from(is_joined));
+            is_joined
+        });
+        let joined = &newest[newest.len() - joined.count()..];
+        let public_count = joined.iter().filter(|entry| entry.public_number.is_some()).count();
         let strand = |floor| Strand {
             floor,
             entries: VecDeque::new(),
+            capacity,
         };
-        Ring {
-            public: strand(public_head),
-            staff: strand(staff_head),
+        let mut ring = Ring {
+            public: strand(extent.public.head.saturating_sub(public_count as u64)),
+            staff: strand(extent.staff.head.saturating_sub(joined.len() as u64)),
+        };
+        for entry in joined {
+            ring.push(entry);
+        }
+        ring
+    }
+
+    /// From just after which number to which it has a stream's entries.
+    pub(super) fn span(&self, audience: Audience) -> Span {
+        let strand = self.strand(audience);
+        Span {
+            floor: strand.floor,
+            head: strand.tail(),
         }
     }
 
-    /// The number of the staff's stream up to which the ring has read the log.
-    pub(super) fn tail(&self) -> u64 {
-        self.staff.tail()
+    /// Adds what the log has after the tail, in its order, as far as no number is missing; an entry that is known
+    /// already is passed over. Tells whether that is all of it: otherwise something between was pruned before it was
+    /// read.
+    pub(super) fn extend(&mut self, entries: &[Arc<Entry>]) -> bool {
+        for entry in entries {
+            self.push(entry);
+        }
+        entries.last().is_none_or(|last| last.staff_number <= self.staff.tail())
     }
 
-    /// Adds what the log has after the tail, in its order; an entry that is known already is passed over.
-    pub(super) fn push(&mut self, entry: &Arc<Entry>) {
+    fn push(&mut self, entry: &Arc<Entry>) {
         if entry.staff_number != self.staff.tail() + 1 {
             return;
         }
@@ -89,12 +122,16 @@ impl Ring {
         self.staff.push(entry);
     }
 
+    const fn strand(&self, audience: Audience) -> &Strand {
+        match audience {
+            Audience::Public => &self.public,
+            Audience::Staff => &self.staff,
+        }
+    }
+
     /// What comes after a position of an audience's stream.
     pub(super) fn after(&self, audience: Audience, position: u64) -> Next {
-        match audience {
-            Audience::Public => self.public.after(position),
-            Audience::Staff => self.staff.after(position),
-        }
+        self.strand(audience).after(position)
     }
 }
 

@@ -11,13 +11,19 @@ use sea_orm::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 use uuid::Uuid;
 
+use super::bell::Bell;
+use super::listen::Ear;
 use super::setting;
 use crate::domain::cursor::Epoch;
 use crate::error::Error;
 
 /// How long a request waits for a connection or a statement before the database counts as away: a client gets its
 /// 503 within 3.5 s (`BAD_INPUTS.md`, 39).
-const AWAY_AFTER: Duration = Duration::from_secs(3);
+pub(super) const AWAY_AFTER: Duration = Duration::from_secs(3);
+
+/// How long what runs beside the requests waits for all it reads at a time. The database gives up on a statement before;
+/// this is for a connection that hangs, of which nobody tells us.
+const HANGS_AFTER: Duration = Duration::from_secs(10);
 
 /// How long a write waits for its turn. Longer than [`AWAY_AFTER`]: behind a burst of writers that each wait for the disk,
 /// the database is busy, not away.
@@ -29,9 +35,6 @@ const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 /// What nodes that migrate a database at the same time wait for: any number that nobody else uses.
 const MIGRATION_LOCK: i64 = 0x616c_6c63_6c65_6172;
 
-/// How many commits a reader of the doorbell may be behind before it is told to look at every page.
-const DOORBELL_DEPTH: usize = 1024;
-
 /// Where every statement is traced, in the span of the request that needs it; transactions' own are not.
 pub const SQL: &str = "allclear::sql";
 
@@ -42,6 +45,8 @@ pub struct Options {
     pub url: String,
     /// Connections for reading (on PostgreSQL: for everything).
     pub connections: u32,
+    /// Where PostgreSQL is listened to, if not at `url`.
+    pub listen_url: Option<String>,
 }
 
 /// Why there is no database.
@@ -51,6 +56,8 @@ pub enum ConnectError {
     Url,
     #[error("SQLite {found} is too old: 3.51.3 is the oldest that keeps a WAL database safe")]
     OldSqlite { found: String },
+    #[error("the URL to listen at must begin with postgres://, and name a server")]
+    ListenUrl,
     #[error("the database cannot be opened")]
     Open(#[source] DbErr),
     #[error("the database's tables cannot be brought up to date")]
@@ -67,7 +74,8 @@ pub struct Store {
     /// How many may write at once: one on SQLite, half of the connections on PostgreSQL, so that writers who wait for one
     /// another's rows leave room for those who read.
     turns: Arc<Semaphore>,
-    doorbell: broadcast::Sender<Uuid>,
+    bell: Bell,
+    pub(super) ear: Ear,
     epoch: Epoch,
 }
 
@@ -97,6 +105,12 @@ impl Store {
             });
         }
         let epoch = setting::epoch(&writer).await?;
+        let ear = Ear::new(options)?;
+        let bell = if is_sqlite {
+            Bell::local()
+        } else {
+            Bell::between_nodes(&options.url)?
+        };
         let turns = if is_sqlite {
             1
         } else {
@@ -106,7 +120,8 @@ impl Store {
             writer,
             reader,
             turns: Arc::new(Semaphore::new(turns)),
-            doorbell: broadcast::Sender::new(DOORBELL_DEPTH),
+            bell,
+            ear,
             epoch,
         })
     }
@@ -118,11 +133,11 @@ impl Store {
 
     /// Rings after every commit, with the page that changed. Who lags behind looks at every page.
     pub fn doorbell(&self) -> broadcast::Receiver<Uuid> {
-        self.doorbell.subscribe()
+        self.bell.subscribe()
     }
 
-    pub(super) fn doorbell_sender(&self) -> broadcast::Sender<Uuid> {
-        self.doorbell.clone()
+    pub(super) const fn bell(&self) -> &Bell {
+        &self.bell
     }
 
     /// Waits until it is somebody's turn to write, which lasts until this is dropped.
@@ -136,10 +151,9 @@ impl Store {
         }
     }
 
-    /// Rings the doorbell for a page.
+    /// Rings this node's own doorbell for a page.
     pub(crate) fn ring(&self, page: Uuid) {
-        // No receiver means that nobody watches.
-        let _ = self.doorbell.send(page);
+        self.bell.ring_here(page);
     }
 
     /// Whether the database answers.
@@ -151,11 +165,23 @@ impl Store {
         Ok(())
     }
 
-    /// Closes every connection; SQLite folds its WAL into the file.
+    /// Sends the bells that are due and closes every connection; SQLite folds its WAL into the file.
     pub async fn close(&self) {
+        self.bell.close().await;
         // A failure to close leaves nothing undone that the next start would not do.
         let _ = self.reader.clone().close().await;
         let _ = self.writer.clone().close().await;
+    }
+}
+
+/// What reading gives, unless the database does not answer at all.
+///
+/// # Errors
+/// `Unavailable` when it takes too long.
+pub(crate) async fn in_time<T>(reading: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    match tokio::time::timeout(HANGS_AFTER, reading).await {
+        Ok(read) => read,
+        Err(_) => Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout).into()),
     }
 }
 

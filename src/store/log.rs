@@ -83,6 +83,41 @@ pub struct Reach {
     pub staff_head: u64,
 }
 
+/// From just after where one stream begins to where it ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    pub floor: u64,
+    pub head: u64,
+}
+
+/// How far both streams of a page go, at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    pub public: Span,
+    pub staff: Span,
+}
+
+impl Extent {
+    /// One of the two.
+    pub const fn of(&self, audience: Audience) -> Span {
+        match audience {
+            Audience::Public => self.public,
+            Audience::Staff => self.staff,
+        }
+    }
+
+    /// The same as its readers are told.
+    pub const fn reach(&self, audience: Audience) -> Reach {
+        let Span { floor, head } = self.of(audience);
+        let staff_head = self.staff.head;
+        Reach {
+            floor,
+            head,
+            staff_head,
+        }
+    }
+}
+
 fn number(stored: i64) -> Result<u64> {
     u64::try_from(stored).map_err(|_| Error::Corrupt(format!("the event number {stored}")))
 }
@@ -126,18 +161,28 @@ pub async fn after(db: &impl ConnectionTrait, stream: StreamId, after: u64, limi
 
 /// How far a stream goes; `None` for a page that does not exist.
 pub async fn reach(db: &impl ConnectionTrait, stream: StreamId) -> Result<Option<Reach>> {
-    let Some(log) = page_log::Entity::find_by_id(stream.page).one(db).await? else {
-        return Ok(None);
+    let extent = extents(db, &[stream.page]).await?.pop();
+    Ok(extent.map(|(_, extent)| extent.reach(stream.audience)))
+}
+
+/// How far the streams of pages go, of those that exist, in no order.
+pub async fn extents(db: &impl ConnectionTrait, pages: &[Uuid]) -> Result<Vec<(Uuid, Extent)>> {
+    let logs = page_log::Entity::find()
+        .filter(page_log::Column::PageId.is_in(pages.iter().copied()))
+        .all(db)
+        .await?;
+    let extent = |log: page_log::Model| {
+        let span = |floor, head| {
+            Ok::<_, Error>(Span {
+                floor: number(floor)?,
+                head: number(head)?,
+            })
+        };
+        let public = span(log.public_floor, log.public_head)?;
+        let staff = span(log.staff_floor, log.staff_head)?;
+        Ok((log.page_id, Extent { public, staff }))
     };
-    let (floor, head) = match stream.audience {
-        Audience::Public => (log.public_floor, log.public_head),
-        Audience::Staff => (log.staff_floor, log.staff_head),
-    };
-    Ok(Some(Reach {
-        floor: number(floor)?,
-        head: number(head)?,
-        staff_head: number(log.staff_head)?,
-    }))
+    logs.into_iter().map(extent).collect()
 }
 
 /// A place in a page's history: everything up to a number of the staff's stream.
@@ -210,6 +255,23 @@ pub async fn standing_at(db: &impl ConnectionTrait, page: Uuid, kind: SubjectKin
 }
 
 impl Store {
+    /// How far the streams of pages go, in one statement and so of one moment.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn extents(&self, pages: &[Uuid]) -> Result<Vec<(Uuid, Extent)>> {
+        extents(&self.reader, pages).await
+    }
+
+    /// The events of a stream after a number, oldest first, `limit` at most, in one statement: without the floor, they
+    /// tell what comes next only as far as no number is missing.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn after(&self, stream: StreamId, number: u64, limit: u64) -> Result<Vec<Entry>> {
+        after(&self.reader, stream, number, limit).await
+    }
+
     /// Takes events older than an instant out of every page's log and raises the floors; the newest of those of each
     /// thing stays, so that the page can still be shown as of any later time. Returns how many went.
     pub async fn prune(&self, older_than: Timestamp) -> Result<u64> {

@@ -5,10 +5,11 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
     QuerySelect, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
-use tokio::sync::{OwnedSemaphorePermit, broadcast};
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::Store;
+use super::bell::Bell;
 use super::log::stored;
 use crate::clock::Clock;
 use crate::domain::audience::Audience;
@@ -42,7 +43,7 @@ pub struct Write {
     transaction: DatabaseTransaction,
     /// Given back after the transaction has ended.
     _turn: OwnedSemaphorePermit,
-    doorbell: broadcast::Sender<Uuid>,
+    bell: Bell,
     author: Author,
     action: &'static str,
     now: Timestamp,
@@ -62,11 +63,11 @@ impl Store {
     pub async fn begin(&self, author: Author, action: &'static str, clock: &Clock) -> Result<Write> {
         let (transaction, turn) = self.begin_plain().await?;
         let now = clock.now();
-        let doorbell = self.doorbell_sender();
+        let bell = self.bell().clone();
         Ok(Write {
             transaction,
             _turn: turn,
-            doorbell,
+            bell,
             author,
             action,
             now,
@@ -142,12 +143,11 @@ impl Write {
             self.append(page, events).await?;
         }
         if let Some(page) = page.filter(|_| seeded(Bug::BellBeforeCommit)) {
-            let _ = self.doorbell.send(page);
+            self.bell.ring(page);
         }
         self.transaction.commit().await?;
         if let Some(page) = page.filter(|_| !seeded(Bug::BellBeforeCommit)) {
-            // No receiver means that nobody watches.
-            let _ = self.doorbell.send(page);
+            self.bell.ring(page);
         }
         Ok(())
     }

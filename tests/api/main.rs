@@ -21,6 +21,7 @@ mod maintenance;
 mod markdown;
 mod migrations;
 mod missing;
+mod nodes;
 mod page;
 mod plans;
 mod postmortem;

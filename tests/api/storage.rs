@@ -131,6 +131,7 @@ async fn a_database_that_is_nowhere_is_refused() {
         let options = Options {
             url: url.to_owned(),
             connections: 2,
+            listen_url: None,
         };
 
         let refused = Store::open(&options).await.expect_err("it refuses");

@@ -65,6 +65,7 @@ impl Database {
         let options = Options {
             url: self.url(),
             connections: 2,
+            listen_url: None,
         };
         let store = Store::open(&options).await.map_err(|error| error.to_string())?;
         let pruned = store.prune(older_than).await;

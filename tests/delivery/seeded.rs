@@ -24,7 +24,9 @@ struct Suit {
 }
 
 const fn suit(bug: Bug) -> Suit {
-    use Card::{Burst, ClientForgotten, Kill, Prune, Reset, Return, ServerForgotten};
+    use Card::{
+        Burst, ClientForgotten, CutListeners, Kill, Prune, Reset, RestartPostgres, Return, Roll, ServerForgotten,
+    };
     use Place::{Postgres, Sqlite};
     match bug {
         Bug::NumberBeforeLock => Suit {
@@ -48,6 +50,25 @@ const fn suit(bug: Bug) -> Suit {
             place: Sqlite,
             deck: &[Reset],
             kinds: &[Kind::Late],
+        },
+        // What was committed while nothing was heard must be the last of its page: so it is when the database's return
+        // ends the round.
+        Bug::ReconnectWithoutRead => Suit {
+            place: Postgres,
+            deck: &[RestartPostgres, CutListeners],
+            kinds: &[Kind::Late],
+        },
+        // The same of what was committed while a node began.
+        Bug::ReadBeforeWatch => Suit {
+            place: Sqlite,
+            deck: &[Kill, Roll],
+            kinds: &[Kind::Late],
+        },
+        // The log must have grown past what a node that starts takes into memory.
+        Bug::SeamOffByOne => Suit {
+            place: Sqlite,
+            deck: &[Burst, Burst, Kill, Return, Return],
+            kinds: &[Kind::Skipped],
         },
         Bug::ResumeInclusive => Suit {
             place: Sqlite,
@@ -115,6 +136,9 @@ seen! {
     changes_acknowledged_before_their_commit_are_seen: AcknowledgedEarly,
     forgotten_idempotency_keys_are_seen: IdempotencyForgotten,
     a_bell_before_the_commit_is_seen: BellBeforeCommit,
+    a_reconnect_without_a_read_is_seen: ReconnectWithoutRead,
+    a_read_before_the_watch_is_seen: ReadBeforeWatch,
+    a_seam_that_is_off_by_one_is_seen: SeamOffByOne,
     a_resumption_that_repeats_is_seen: ResumeInclusive,
     a_loss_that_nobody_is_told_of_is_seen: LostSkipped,
 }

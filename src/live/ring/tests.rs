@@ -60,9 +60,19 @@ fn after(ring: &Ring, audience: Audience, position: u64) -> Result<u64, &'static
     }
 }
 
+/// A ring that begins at these heads.
+fn empty(public_head: u64, staff_head: u64) -> Ring {
+    let span = |head| Span { floor: 0, head };
+    let extent = Extent {
+        public: span(public_head),
+        staff: span(staff_head),
+    };
+    Ring::begin(&extent, &[])
+}
+
 /// A ring that begins at nothing, with these entries: `true` for a public one.
 fn ring(entries: impl IntoIterator<Item = bool>) -> Ring {
-    let (mut ring, mut log) = (Ring::new(0, 0), Log::new(0, 0));
+    let (mut ring, mut log) = (empty(0, 0), Log::new(0, 0));
     for is_public in entries {
         ring.push(&log.append(is_public));
     }
@@ -98,13 +108,13 @@ fn what_is_the_staffs_alone_neither_appears_nor_counts_in_the_public_stream() {
 
 #[test]
 fn a_ring_knows_nothing_of_what_was_before_it_began() {
-    let ring = Ring::new(7, 9);
+    let ring = empty(7, 9);
 
     assert_eq!(after(&ring, Audience::Public, 6), Err("gone"));
     assert_eq!(after(&ring, Audience::Public, 7), Err("wait"));
     assert_eq!(after(&ring, Audience::Staff, 8), Err("gone"));
     assert_eq!(after(&ring, Audience::Staff, 9), Err("wait"));
-    assert_eq!(ring.tail(), 9);
+    assert_eq!(ring.span(Audience::Staff).head, 9);
 }
 
 #[test]
@@ -135,13 +145,55 @@ fn an_entry_that_is_not_the_next_is_passed_over() {
     for number in [0, 1, 2, 4, 5] {
         ring.push(&Arc::new(Entry::sample(number, Some(number))));
     }
-    assert_eq!(ring.tail(), 2);
+    assert_eq!(ring.span(Audience::Staff).head, 2);
     assert_eq!(after(&ring, Audience::Public, 2), Err("wait"));
 
     ring.push(&Arc::new(Entry::sample(3, Some(3))));
 
-    assert_eq!(ring.tail(), 3);
+    assert_eq!(ring.span(Audience::Staff).head, 3);
     assert_eq!(after(&ring, Audience::Public, 2), Ok(3));
+}
+
+#[test]
+fn a_ring_begins_with_the_newest_entries_that_lead_up_to_the_head() {
+    let span = |head| Span { floor: 0, head };
+    let extent = Extent {
+        public: span(5),
+        staff: span(9),
+    };
+    let newest = [(4, Some(3)), (6, None), (7, Some(4)), (8, None), (9, Some(5))];
+    let entries = newest.map(|(staff, public)| Arc::new(Entry::sample(staff, public)));
+
+    let whole = Ring::begin(&extent, &entries);
+    let torn = Ring::begin(&extent, &entries[..4]);
+
+    assert_eq!(whole.span(Audience::Staff), Span { floor: 5, head: 9 });
+    assert_eq!(whole.span(Audience::Public), Span { floor: 3, head: 5 });
+    assert_eq!(after(&whole, Audience::Staff, 4), Err("gone"));
+    assert_eq!(after(&whole, Audience::Staff, 5), Ok(6));
+    assert_eq!(after(&whole, Audience::Public, 3), Ok(4));
+    assert_eq!(after(&whole, Audience::Public, 5), Err("wait"));
+    assert_eq!(torn.span(Audience::Staff), Span { floor: 9, head: 9 });
+    assert_eq!(torn.span(Audience::Public), Span { floor: 5, head: 5 });
+}
+
+#[test]
+fn entries_join_the_ring_as_far_as_no_number_is_missing() {
+    let mut ring = ring([true, true]);
+    let entries = |numbers: &[u64]| -> Vec<Arc<Entry>> {
+        let sample = |number: &u64| Arc::new(Entry::sample(*number, Some(*number)));
+        numbers.iter().map(sample).collect()
+    };
+
+    assert!(ring.extend(&entries(&[2, 3])));
+    assert_eq!(ring.span(Audience::Staff).head, 3);
+    assert!(!ring.extend(&entries(&[3, 4, 6])));
+    assert_eq!(ring.span(Audience::Staff).head, 4);
+    assert!(!ring.extend(&entries(&[6, 7])));
+    assert_eq!(ring.span(Audience::Staff).head, 4);
+    assert!(ring.extend(&entries(&[])));
+    assert!(ring.extend(&entries(&[5])));
+    assert_eq!(ring.span(Audience::Staff).head, 5);
 }
 
 proptest! {
@@ -154,7 +206,7 @@ proptest! {
         entries in prop::collection::vec((prop::bool::weighted(0.8), prop::bool::weighted(0.1)), 0..CAPACITY * 2),
     ) {
         let staff_head = public_head + hidden;
-        let (mut ring, mut log) = (Ring::new(public_head, staff_head), Log::new(public_head, staff_head));
+        let (mut ring, mut log) = (empty(public_head, staff_head), Log::new(public_head, staff_head));
 
         for (is_public, again) in entries {
             let entry = log.append(is_public);
@@ -164,7 +216,7 @@ proptest! {
             }
         }
 
-        prop_assert_eq!(ring.tail(), log.staff_head());
+        prop_assert_eq!(ring.span(Audience::Staff).head, log.staff_head());
         for &audience in Audience::ALL {
             for position in 0..log.staff_head() + 2 {
                 prop_assert_eq!(after(&ring, audience, position), log.after(audience, position));

@@ -99,9 +99,21 @@ impl Test {
 
     /// Starts a server with a clock of its own.
     pub(crate) async fn start_at(place: Place, settings: Settings, config: Config, clock: Clock) -> Test {
+        Test::start_listening(place, None, settings, config, clock).await
+    }
+
+    /// The same where the database is listened to at another URL.
+    async fn start_listening(
+        place: Place,
+        listen_url: Option<String>,
+        settings: Settings,
+        config: Config,
+        clock: Clock,
+    ) -> Test {
         let options = Options {
             url: place.url.clone(),
             connections: 8,
+            listen_url,
         };
         let store = Arc::new(Store::open(&options).await.expect("the database opens"));
         let (access, _) = Access::open(&store, Some(ADMIN))
@@ -138,17 +150,28 @@ impl Test {
 
     /// A second server on the same database.
     pub(crate) async fn another(&self) -> Test {
+        self.another_listening(None).await
+    }
+
+    /// The same where the database is listened to at another URL.
+    pub(crate) async fn another_listening(&self, listen_url: Option<String>) -> Test {
         let place = Place {
             url: self.url.clone(),
             folder: self._folder.clone(),
         };
-        Test::start_at(
+        Test::start_listening(
             place,
+            listen_url,
             self.app.settings.clone(),
             Config::default(),
             self.app.clock.clone(),
         )
         .await
+    }
+
+    /// The URL of a database of the same server that no other test uses, and so hears nothing.
+    pub(crate) fn elsewhere(&self) -> String {
+        Cluster::shared().expect("this test runs on it").url("postgres")
     }
 
     /// Stops it as a signal would, and waits until it has.
