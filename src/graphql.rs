@@ -13,10 +13,12 @@ pub mod node;
 pub mod page;
 pub mod query;
 pub mod scalar;
+pub mod selection;
 pub mod server;
 pub mod subscription;
 pub mod timeline;
 pub mod user_error;
+mod watch;
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! A server as a whole: the API over an app, what runs beside it, and how all of it stops in good order.
 
+mod engine;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +13,8 @@ use crate::app::App;
 use crate::commands::maintenance;
 use crate::error::Error;
 use crate::graphql::{self, Limits};
-use crate::transport::{self, Authenticate, Config, Connections, Refused, RequestId};
+use crate::transport::{self, Authenticate, Config, Connections, Refused, RequestId, Stop};
+use engine::Api;
 
 /// How often automation looks for maintenances whose time has come: a window is set in minutes.
 const AUTOMATION: Duration = Duration::from_secs(1);
@@ -28,15 +31,17 @@ pub async fn run(
     app: Arc<App>,
     listener: TcpListener,
     config: Config,
-    stop: CancellationToken,
+    stop: impl Into<Stop>,
     grace: Duration,
 ) -> io::Result<()> {
+    let stops = stop.into();
+    let stop = stops.token().clone();
     let background = start_background(&app, &stop);
     let limits = limits(&config);
-    let connections = Connections::new(stop.clone());
+    let connections = Connections::new(stops);
     let schema = graphql::schema(Arc::clone(&app), limits);
     let router = transport::router(
-        schema,
+        Api::new(Arc::clone(&app), schema),
         Door(Arc::clone(&app)),
         readiness(&app),
         config,

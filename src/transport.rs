@@ -1,8 +1,11 @@
 //! The edge: what stands between the network and the GraphQL executor.
 //!
 //! It decides what reaches the executor (`preflight`), how a request comes in and an answer goes out (`http`,
-//! `websocket`), and who is heard of before (`access`). It works over any [`async_graphql::Executor`] and knows nothing
-//! of pages or incidents.
+//! `websocket`), and who is heard of before (`access`). It works over any [`Engine`] and knows nothing of pages or
+//! incidents.
+//!
+//! Operations that last (`operation`) send their results in an `envelope` to a `wire`; those of subscriptions that many
+//! share are sent by a `fanout`, past the tasks of those who follow.
 //!
 //! The stock integration is not used: it runs mutations over GET, takes form posts, answers 200 to everything and
 //! never times a socket out (DESIGN.md, 5).
@@ -10,19 +13,27 @@
 mod access;
 mod answer;
 mod config;
+mod engine;
+mod envelope;
 mod error;
+mod fanout;
 mod http;
+mod operation;
 mod origin;
 mod parameters;
 pub mod preflight;
+mod rendering;
 mod request_id;
 mod router;
 mod server;
 mod websocket;
+mod wire;
 
 pub use access::{Authenticate, Refused};
 pub use config::{Config, WebSocketConfig};
+pub use engine::{Engine, Follower, Item, Nobody, Reach, Ready, Subscription, Unshared};
 pub use error::RequestError;
+pub use rendering::Rendering;
 pub use request_id::RequestId;
 pub use router::router;
-pub use server::{Connections, serve};
+pub use server::{Connections, Stop, serve};

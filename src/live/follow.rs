@@ -15,15 +15,16 @@ use crate::store::Store;
 use crate::store::log::Reach;
 
 /// A subscription's place in a stream. It owns a number, not a queue: a slow reader costs no memory, and what the ring
-/// has dropped meanwhile it reads from the log, together with all who need the same.
-#[derive(Debug)]
+/// has dropped meanwhile it reads from the log, together with all who need the same. A clone is another subscription at
+/// the same place.
+#[derive(Clone, Debug)]
 pub struct Follow {
     place: Place,
     position: Position,
 }
 
 /// Where a subscription reads.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Place {
     store: Arc<Store>,
     stream: StreamId,
@@ -52,6 +53,11 @@ impl Live {
 }
 
 impl Follow {
+    /// The stream that is followed.
+    pub const fn stream(&self) -> StreamId {
+        self.place.stream
+    }
+
     /// The number of the last entry handed out.
     pub const fn position(&self) -> u64 {
         self.position.0

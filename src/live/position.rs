@@ -35,7 +35,7 @@ pub(super) trait Source {
 }
 
 /// The number of the last entry handed out. No queue: a slow reader costs no memory.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Position(pub(super) u64);
 
 impl Position {

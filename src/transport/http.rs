@@ -6,86 +6,153 @@
 
 mod accept;
 mod body;
+pub(super) mod single;
+mod stream;
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
-use async_graphql::Executor;
 use async_graphql::parser::types::OperationType;
 use axum::Extension;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
 use super::access::{self, Authenticate};
 use super::answer::Answer;
+use super::engine::Engine;
+use super::preflight::Checked;
 use super::router::Edge;
+use super::server::Link;
 use super::{RequestError, RequestId, preflight};
 pub(super) use accept::Media;
+use accept::StreamMedia;
+pub(super) use single::Streams;
+use stream::Session;
+
+/// The place where an `EventSource` that lost its connection goes on.
+const LAST_EVENT_ID: &str = "last-event-id";
+
+/// What an answer may be.
+#[derive(Clone, Copy)]
+struct Accepted {
+    /// One answer.
+    media: Option<Media>,
+    /// Results one after the other.
+    stream: Option<StreamMedia>,
+}
+
+impl Accepted {
+    fn negotiate(headers: &HeaderMap) -> Result<Accepted, RequestError> {
+        let accepted = Accepted {
+            media: Media::negotiate(headers),
+            stream: StreamMedia::negotiate(headers),
+        };
+        match accepted {
+            // Parts hold subscriptions alone.
+            Accepted {
+                media: None,
+                stream: None | Some(StreamMedia::Multipart),
+            } => Err(accept::not_acceptable()),
+            accepted => Ok(accepted),
+        }
+    }
+
+    /// In which form errors come that have no stream.
+    fn plain(self) -> Media {
+        self.media.unwrap_or(Media::Assumed)
+    }
+}
 
 /// Answers one GraphQL request.
-pub(super) async fn graphql<E: Executor, A: Authenticate>(
+pub(super) async fn graphql<E: Engine, A: Authenticate>(
     State(edge): State<Edge<E, A>>,
     Extension(request_id): Extension<RequestId>,
     request: Request,
 ) -> Response {
-    let Some(media) = Media::negotiate(request.headers()) else {
-        return refuse(Media::Assumed, accept::not_acceptable());
+    let accepted = match Accepted::negotiate(request.headers()) {
+        Ok(accepted) => accepted,
+        Err(error) => return refuse(Media::Assumed, error),
     };
-    match AssertUnwindSafe(answer(&edge, &request_id, request))
-        .catch_unwind()
-        .await
-    {
-        Ok(Ok(answer)) => respond(media, answer),
-        Ok(Err(error)) => refuse(media, error),
+    let answered = AssertUnwindSafe(answer(&edge, &request_id, accepted, request)).catch_unwind();
+    match answered.await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => refuse(accepted.plain(), error),
         Err(_) => {
             tracing::error!(%request_id, "a resolver panicked");
-            refuse(media, RequestError::internal(&request_id))
+            refuse(accepted.plain(), RequestError::internal(&request_id))
         }
     }
 }
 
-async fn answer<E: Executor, A: Authenticate>(
+async fn answer<E: Engine, A: Authenticate>(
     edge: &Edge<E, A>,
     request_id: &RequestId,
+    accepted: Accepted,
     request: Request,
-) -> Result<Answer, RequestError> {
-    let method = request.method().clone();
+) -> Result<Response, RequestError> {
     let (parts, content) = request.into_parts();
     let bearer = access::bearer(&parts.headers)?;
-    let request = match method {
+    let request = match parts.method {
         Method::POST => body::posted(&parts.headers, content, &edge.config).await?,
         _ => body::in_query(parts.uri.query().unwrap_or_default())?,
     };
-    let checked = preflight::check(request, &edge.config.limits)?;
-    match checked.operation {
-        OperationType::Query => {}
-        OperationType::Mutation if method == Method::POST => {}
-        OperationType::Subscription if method == Method::POST => {
-            let message = "Subscriptions are served at /graphql/ws, over WebSocket (graphql-transport-ws).";
-            return Err(RequestError::new(
-                "SUBSCRIPTION_NEEDS_STREAM",
-                StatusCode::BAD_REQUEST,
-                message,
-            ));
-        }
-        OperationType::Mutation | OperationType::Subscription => {
-            let message = "GET is for queries: send anything else as POST.";
+    let checked = preflight::check(request, &edge.config.limits);
+    let operation = checked.as_ref().map_or(OperationType::Query, |checked| checked.operation);
+    match operation {
+        OperationType::Mutation if parts.method != Method::POST => {
+            let message = "GET is for queries and subscriptions: send mutations as POST.";
             return Err(RequestError::new(
                 "METHOD_NOT_ALLOWED",
                 StatusCode::METHOD_NOT_ALLOWED,
                 message,
             ));
         }
+        OperationType::Subscription if accepted.stream.is_none() => return Err(needs_stream()),
+        _ => {}
     }
+    match accepted.stream {
+        Some(stream) if operation == OperationType::Subscription || accepted.media.is_none() => {
+            let sender = Arc::new(edge.access.authenticate(bearer).await?);
+            let session = Session::only(edge, &parts, stream, request_id)?;
+            Ok(session.run_only(sender, request_id, checked, last_event_id(&parts)))
+        }
+        _ => plain(edge, request_id, accepted.plain(), bearer, checked?).await,
+    }
+}
 
+/// One answer, and no more.
+async fn plain<E: Engine, A: Authenticate>(
+    edge: &Edge<E, A>,
+    request_id: &RequestId,
+    media: Media,
+    bearer: Option<&str>,
+    checked: Checked,
+) -> Result<Response, RequestError> {
     let sender = edge.access.authenticate(bearer).await?;
     let request = edge.access.admit(&sender, request_id, checked.request).await?;
-    Ok(Answer::new(
-        edge.executor.execute(request).await,
-        checked.compound,
-        request_id,
-    ))
+    let response = edge.engine.execute(request).await;
+    Ok(respond(media, Answer::new(response, checked.compound, request_id)))
+}
+
+fn needs_stream() -> RequestError {
+    let message = "Subscriptions come over WebSocket (/graphql/ws, graphql-transport-ws), or here with an `Accept` of \
+                   text/event-stream or multipart/mixed;subscriptionSpec=1.0.";
+    RequestError::new("SUBSCRIPTION_NEEDS_STREAM", StatusCode::BAD_REQUEST, message)
+}
+
+fn last_event_id(parts: &Parts) -> Option<String> {
+    let id = parts.headers.get(LAST_EVENT_ID)?.to_str().ok()?;
+    (!id.is_empty()).then(|| id.to_owned())
+}
+
+/// The connection that a request came by, to be written straight to.
+fn link(parts: &Parts, request_id: &RequestId) -> Result<Link, RequestError> {
+    let link = parts.extensions.get::<ConnectInfo<Link>>();
+    link.map(|ConnectInfo(link)| link.clone())
+        .ok_or_else(|| RequestError::internal(request_id))
 }
 
 /// The response to what the executor answered.

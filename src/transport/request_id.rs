@@ -20,7 +20,7 @@ const MAX_LENGTH: usize = 64;
 pub struct RequestId(Arc<str>);
 
 impl RequestId {
-    pub(super) fn fresh() -> RequestId {
+    pub fn fresh() -> RequestId {
         RequestId(Uuid::new_v4().to_string().into())
     }
 

@@ -3,50 +3,79 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use async_graphql::Executor;
 use async_graphql::http::GraphiQLSource;
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, put};
 
 use super::access::Authenticate;
-use super::http::{Media, refuse};
-use super::{Config, Connections, RequestError, http, request_id, websocket};
+use super::engine::Engine;
+use super::fanout::{Fanouts, Seat};
+use super::http::{Media, Streams, refuse};
+use super::operation::Start;
+use super::{Config, Connections, RequestError, RequestId, http, request_id, websocket};
 
 const GRAPHQL: &str = "/graphql";
 const WEBSOCKET: &str = "/graphql/ws";
+const STREAM: &str = "/graphql/stream";
 
 /// What handlers work with.
 #[derive(Clone)]
-pub(super) struct Edge<E, A> {
-    pub(super) executor: E,
+pub(super) struct Edge<E, A: Authenticate> {
+    pub(super) engine: E,
     pub(super) access: A,
     pub(super) config: Arc<Config>,
     pub(super) connections: Connections,
+    pub(super) fanouts: Arc<Fanouts>,
+    pub(super) streams: Arc<Streams<A>>,
+}
+
+impl<E: Engine, A: Authenticate> Edge<E, A> {
+    /// What runs an operation on a connection that lasts.
+    pub(super) fn start(&self, sender: Arc<A::Sender>, request_id: RequestId, seat: Seat) -> Start<E, A> {
+        Start {
+            engine: self.engine.clone(),
+            access: self.access.clone(),
+            sender,
+            request_id,
+            fanouts: Arc::clone(&self.fanouts),
+            seat,
+            after: None,
+        }
+    }
 }
 
 /// All routes of the server.
 ///
 /// `ready` says whether requests can be served (the database answers, the tailer runs), or why not; the reason is
 /// logged and not shown.
-pub fn router<E, A, R, F>(executor: E, access: A, ready: R, config: Config, connections: Connections) -> Router
+pub fn router<E, A, R, F>(engine: E, access: A, ready: R, config: Config, connections: Connections) -> Router
 where
-    E: Executor,
+    E: Engine,
     A: Authenticate,
     R: Fn() -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<(), String>> + Send,
 {
     let graphiql = config.graphiql;
     let edge = Edge {
-        executor,
+        engine,
         access,
         config: Arc::new(config),
         connections,
+        fanouts: Arc::default(),
+        streams: Arc::default(),
     };
     let mut routes = Router::new()
         .route(GRAPHQL, get(http::graphql::<E, A>).post(http::graphql::<E, A>))
         .route(WEBSOCKET, get(websocket::upgrade::<E, A>))
+        .route(
+            STREAM,
+            put(http::single::reserve::<E, A>)
+                .get(http::single::open::<E, A>)
+                .post(http::single::post::<E, A>)
+                .delete(http::single::end::<E, A>),
+        )
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(async move || readiness(ready().await)))
         .route("/", get(async move || index(graphiql)));
@@ -79,13 +108,15 @@ fn readiness(ready: Result<(), String>) -> Response {
 fn index(graphiql: bool) -> Response {
     let mut text = format!(
         "Allclear\n\n\
-         {GRAPHQL}      GraphQL: POST with application/json, or GET for queries\n\
-         {WEBSOCKET}   GraphQL subscriptions: WebSocket, graphql-transport-ws\n"
+         {GRAPHQL}         GraphQL: POST with application/json, or GET for queries; subscriptions with\n\
+         \u{20}                Accept: text/event-stream, or multipart/mixed;subscriptionSpec=1.0\n\
+         {WEBSOCKET}      the same over WebSocket: graphql-transport-ws\n\
+         {STREAM}  the same over server-sent events: graphql-sse\n"
     );
     if graphiql {
-        text += "/graphiql     an explorer for both\n";
+        text += "/graphiql        an explorer for both\n";
     }
-    text += "/healthz      whether the server runs\n/readyz       whether it can serve requests\n";
+    text += "/healthz         whether the server runs\n/readyz          whether it can serve requests\n";
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use allclear::transport::{Config, Connections, WebSocketConfig, router, serve};
+use allclear::transport::{Config, Connections, Unshared, WebSocketConfig, router, serve};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -68,7 +68,7 @@ impl Server {
         let shutdown = CancellationToken::new();
         let connections = Connections::new(shutdown.clone());
         let ready = move || std::future::ready(ready.clone());
-        let router = router(schema, Access, ready, config, connections.clone());
+        let router = router(Unshared(schema), Access, ready, config, connections.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let serving = tokio::spawn(serve(listener, router, connections, grace));

@@ -1,4 +1,4 @@
-//! Which media type an answer has.
+//! Which media type an answer has, and in which form a subscription comes.
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 
@@ -18,14 +18,52 @@ pub(in crate::transport) enum Media {
 
 const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
 const JSON: &str = "application/json";
+const EVENT_STREAM: &str = "text/event-stream";
+const MULTIPART: &str = "multipart/mixed";
+
+/// The form in which results come one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StreamMedia {
+    /// `text/event-stream`.
+    Events,
+    /// `multipart/mixed` with `subscriptionSpec`.
+    Multipart,
+}
+
+impl StreamMedia {
+    /// What the `Accept` header names; events first, for they can be resumed.
+    pub(super) fn negotiate(headers: &HeaderMap) -> Option<StreamMedia> {
+        let ranges = ranges(headers)?;
+        let names = |media: &str| ranges.iter().any(|range| range.weight > 0 && range.is(media));
+        if names(EVENT_STREAM) {
+            return Some(StreamMedia::Events);
+        }
+        // Without the parameter it is for answers in parts, which are something else.
+        let speaks = |range: &Range<'_>| range.is(MULTIPART) && range.weight > 0 && range.is_subscription;
+        ranges.iter().any(speaks).then_some(StreamMedia::Multipart)
+    }
+
+    pub(super) fn content_type(self) -> HeaderValue {
+        match self {
+            StreamMedia::Events => HeaderValue::from_static("text/event-stream; charset=utf-8"),
+            StreamMedia::Multipart => HeaderValue::from_static("multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0"),
+        }
+    }
+}
+
+/// The ranges of the `Accept` header; none where it is not text.
+fn ranges(headers: &HeaderMap) -> Option<Vec<Range<'_>>> {
+    let mut ranges = Vec::new();
+    for value in headers.get_all(header::ACCEPT) {
+        ranges.extend(value.to_str().ok()?.split(',').filter_map(Range::parse));
+    }
+    Some(ranges)
+}
 
 impl Media {
     /// What fits the `Accept` header best; none if nothing that we have fits.
     pub(super) fn negotiate(headers: &HeaderMap) -> Option<Media> {
-        let mut ranges = Vec::new();
-        for value in headers.get_all(header::ACCEPT) {
-            ranges.extend(value.to_str().ok()?.split(',').filter_map(Range::parse));
-        }
+        let ranges = ranges(headers)?;
         if ranges.is_empty() {
             return Some(Media::Assumed);
         }
@@ -64,7 +102,8 @@ impl Media {
 }
 
 pub(super) fn not_acceptable() -> RequestError {
-    let message = format!("Answers are {GRAPHQL_RESPONSE} or {JSON}; `Accept` names neither.");
+    let message =
+        format!("Answers are {GRAPHQL_RESPONSE}, {JSON} or {EVENT_STREAM}; `Accept` names none of them.");
     RequestError::new("NOT_ACCEPTABLE", StatusCode::NOT_ACCEPTABLE, message)
 }
 
@@ -80,6 +119,8 @@ enum Fit {
 struct Range<'a> {
     media: &'a str,
     weight: u16,
+    /// Whether it speaks of subscriptions by `subscriptionSpec` 1.0.
+    is_subscription: bool,
 }
 
 impl Range<'_> {
@@ -87,25 +128,35 @@ impl Range<'_> {
     fn parse(text: &str) -> Option<Range<'_>> {
         let mut parts = text.split(';').map(str::trim);
         let media = parts.next().filter(|media| !media.is_empty())?;
-        let mut weight = 1000;
+        let mut range = Range {
+            media,
+            weight: 1000,
+            is_subscription: false,
+        };
         for parameter in parts {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let value = value.trim_matches('"');
             if name.eq_ignore_ascii_case("q") {
                 // A weight that is none counts as 0: nobody asked for it.
-                weight = value.parse::<f32>().map_or(0, |q| (q.clamp(0.0, 1.0) * 1000.0) as u16);
+                range.weight = value.parse::<f32>().map_or(0, |q| (q.clamp(0.0, 1.0) * 1000.0) as u16);
             } else if name.eq_ignore_ascii_case("charset") && !is_utf8(value) {
-                return Some(Range { media, weight: 0 });
+                return Some(Range { weight: 0, ..range });
+            } else if name.eq_ignore_ascii_case("subscriptionSpec") {
+                range.is_subscription = value.starts_with("1.");
             }
         }
-        Some(Range { media, weight })
+        Some(range)
+    }
+
+    fn is(&self, media: &str) -> bool {
+        self.media.eq_ignore_ascii_case(media)
     }
 
     fn fits(&self, media: &str) -> Option<(Fit, u16)> {
         let fit = match self.media {
             "*/*" => Fit::Anything,
             "application/*" => Fit::AnySubtype,
-            exact if exact.eq_ignore_ascii_case(media) => Fit::Exact,
+            _ if self.is(media) => Fit::Exact,
             _ => return None,
         };
         Some((fit, self.weight))
@@ -124,6 +175,29 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
         Media::negotiate(&headers)
+    }
+
+    #[test]
+    fn a_stream_comes_in_the_form_that_is_named() {
+        for (accept, media) in [
+            ("", None),
+            ("*/*", None),
+            ("text/*", None),
+            ("multipart/mixed", None),
+            ("text/event-stream;q=0", None),
+            ("text/event-stream", Some(StreamMedia::Events)),
+            ("application/json, text/event-stream, multipart/mixed", Some(StreamMedia::Events)),
+            (
+                "multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0,application/json",
+                Some(StreamMedia::Multipart),
+            ),
+            ("multipart/mixed; subscriptionSpec=\"1.0\"", Some(StreamMedia::Multipart)),
+            ("multipart/mixed; subscriptionSpec=2.0", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+            assert_eq!(StreamMedia::negotiate(&headers), media, "{accept}");
+        }
     }
 
     #[test]

@@ -3,17 +3,20 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use async_graphql::Executor;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
+use super::frame;
 use super::message::Close;
-use super::operation::{self, Event, Operations};
-use super::protocol::{Action, Key, Protocol};
-use super::socket::{Received, Socket, Unsent};
+use super::protocol::{Action, Protocol};
+use super::socket::{Received, Socket};
 use crate::transport::access::{Authenticate, Refused};
 use crate::transport::answer::Answer;
-use crate::transport::preflight;
+use crate::transport::engine::Engine;
+use crate::transport::fanout::Seat;
+use crate::transport::operation::{Event, Key, Operations};
 use crate::transport::router::Edge;
+use crate::transport::wire::Unsent;
+use crate::transport::{RequestId, preflight};
 
 /// How a socket ends.
 enum End {
@@ -45,7 +48,7 @@ pub(super) struct Connection<E, A: Authenticate> {
     sender: Option<Arc<A::Sender>>,
 }
 
-impl<E: Executor, A: Authenticate> Connection<E, A> {
+impl<E: Engine, A: Authenticate> Connection<E, A> {
     pub(super) fn new(edge: Edge<E, A>, socket: Socket, bearer: Result<Option<String>, Refused>) -> Connection<E, A> {
         let protocol = Protocol::new(socket.config().max_operations);
         Connection {
@@ -72,8 +75,9 @@ impl<E: Executor, A: Authenticate> Connection<E, A> {
     }
 
     async fn run(&mut self) -> End {
-        let shutdown = self.edge.connections.shutdown().clone();
+        let shutdown = self.edge.connections.stop().token().clone();
         let config = self.socket.config().clone();
+        let wire = Arc::clone(self.socket.wire());
         let init_deadline = Instant::now() + config.init_timeout;
         let mut pings = interval_at(Instant::now() + config.ping_every, config.ping_every);
         // Time spent on sending is no silence of the peer's.
@@ -89,9 +93,10 @@ impl<E: Executor, A: Authenticate> Connection<E, A> {
                     heard = true;
                     self.receive(received).await
                 }
+                unsent = wire.tend(config.send_timeout) => return unsent.into(),
                 Some((key, event)) = self.operations.next() => self.tell(key, event).await,
                 _ = pings.tick() => match std::mem::replace(&mut heard, false) {
-                    true => sent(self.socket.ping().await),
+                    true => sent(self.socket.send(&frame::ping()).await),
                     false => ControlFlow::Break(End::Close(Close::TRY_AGAIN_LATER)),
                 },
             };
@@ -104,20 +109,22 @@ impl<E: Executor, A: Authenticate> Connection<E, A> {
     async fn receive(&mut self, received: Received) -> Flow {
         let text = match received {
             Received::Text(text) => text,
-            Received::Frame => return ControlFlow::Continue(()),
-            Received::Gone => return ControlFlow::Break(End::Gone),
+            Received::Ping(payload) => return sent(self.socket.send(&frame::pong(&payload)).await),
+            Received::Pong => return ControlFlow::Continue(()),
+            Received::Closing | Received::Gone => return ControlFlow::Break(End::Gone),
             Received::Fault(close) => return ControlFlow::Break(End::Close(close)),
         };
         match self.protocol.receive(&text) {
             Action::Nothing => ControlFlow::Continue(()),
-            Action::Send(text) => sent(self.socket.send_text(text).await),
+            Action::Send(text) => sent(self.socket.send_text(&text).await),
             Action::Authenticate(token) => self.authenticate(token).await,
             Action::Start(key, request) => match preflight::check(*request, &self.edge.config.limits) {
                 Ok(checked) => {
                     let sender = self.sender.clone().expect("the socket was acknowledged");
-                    let ty = checked.operation;
-                    let events = operation::run(self.edge.executor.clone(), self.edge.access.clone(), sender, checked);
-                    self.operations.start(key, ty, events);
+                    let envelope = self.protocol.envelope(key).expect("the operation was just begun");
+                    let seat = Seat::new(self.socket.wire(), envelope);
+                    let start = self.edge.start(sender, RequestId::fresh(), seat);
+                    self.operations.start(key, start, checked);
                     ControlFlow::Continue(())
                 }
                 Err(error) => {
@@ -155,17 +162,22 @@ impl<E: Executor, A: Authenticate> Connection<E, A> {
 
     /// Tells the client what became of an operation.
     async fn tell(&mut self, key: Key, event: Event) -> Flow {
-        let text = match event {
-            Event::Next(payload) => self.protocol.next(key, &payload),
-            Event::Error(errors) => self.protocol.error(key, &errors),
-            Event::Complete => self.protocol.complete(key),
-            Event::Panicked => return ControlFlow::Break(End::Close(Close::INTERNAL)),
-            Event::Unavailable => return ControlFlow::Break(End::Close(Close::TRY_AGAIN_LATER)),
+        let envelope = match event.is_last() {
+            true => self.protocol.free(key),
+            false => self.protocol.envelope(key).cloned(),
         };
-        match text {
-            Some(text) => sent(self.socket.send_text(text).await),
-            None => ControlFlow::Continue(()),
+        // None if the client has ended it.
+        let Some(envelope) = envelope else {
+            return ControlFlow::Continue(());
+        };
+        let mut frames = Vec::new();
+        if event.write(&envelope, &mut frames) {
+            return sent(self.socket.send(&frames).await);
         }
+        ControlFlow::Break(End::Close(match event {
+            Event::Unavailable => Close::TRY_AGAIN_LATER,
+            _ => Close::INTERNAL,
+        }))
     }
 
     /// The server stops: queries and mutations under way may still be answered, subscriptions end.
@@ -175,12 +187,16 @@ impl<E: Executor, A: Authenticate> Connection<E, A> {
         let finished = timeout(closing_time, async {
             while let Some((key, event)) = self.operations.next().await {
                 if let ControlFlow::Break(end) = self.tell(key, event).await {
-                    return end;
+                    return Some(end);
                 }
             }
-            End::Close(Close::GOING_AWAY)
+            None
         });
-        finished.await.unwrap_or(End::Close(Close::GOING_AWAY))
+        let end = finished.await.ok().flatten();
+        end.unwrap_or(End::Close(match self.edge.connections.stop().is_restart() {
+            true => Close::SERVICE_RESTART,
+            false => Close::GOING_AWAY,
+        }))
     }
 }
 

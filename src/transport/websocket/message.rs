@@ -103,9 +103,7 @@ fn token(payload: &Map<String, Json>) -> Option<String> {
     }
 }
 
-pub(super) fn connection_ack() -> String {
-    r#"{"type":"connection_ack"}"#.to_owned()
-}
+pub(super) const CONNECTION_ACK: &str = r#"{"type":"connection_ack"}"#;
 
 pub(super) fn pong(payload: Option<Json>) -> String {
     match payload {
@@ -114,23 +112,30 @@ pub(super) fn pong(payload: Option<Json>) -> String {
     }
 }
 
-/// One result; `payload` is JSON already.
-pub(super) fn next(id: &str, payload: &str) -> String {
-    with_payload("next", id, payload)
+/// What stands around the payload of a result.
+const NEXT: [&str; 3] = [r#"{"type":"next","id":"#, r#","payload":"#, "}"];
+
+/// How long [`next`] is, in bytes.
+pub(in crate::transport) fn next_length(id: &str, payload: usize) -> usize {
+    NEXT.iter().map(|part| part.len()).sum::<usize>() + id.len() + payload
 }
 
-/// The end of an operation that failed to start; `errors` is a JSON list already.
-pub(super) fn error(id: &str, errors: &str) -> String {
-    with_payload("error", id, errors)
+/// Appends one result; `id` and `payload` are JSON already.
+pub(in crate::transport) fn next(out: &mut Vec<u8>, id: &str, payload: &[u8]) {
+    let [before, between, after] = NEXT.map(str::as_bytes);
+    for part in [before, id.as_bytes(), between, payload, after] {
+        out.extend_from_slice(part);
+    }
 }
 
-pub(super) fn complete(id: &str) -> String {
-    json!({"type": "complete", "id": id}).to_string()
+/// The end of an operation that failed to start; `id` and `errors`, a list, are JSON already.
+pub(in crate::transport) fn error(id: &str, errors: &str) -> String {
+    format!(r#"{{"type":"error","id":{id},"payload":{errors}}}"#)
 }
 
-fn with_payload(kind: &str, id: &str, payload: &str) -> String {
-    let id = Json::from(id);
-    format!(r#"{{"type":"{kind}","id":{id},"payload":{payload}}}"#)
+/// The end of an operation; `id` is JSON already.
+pub(in crate::transport) fn complete(id: &str) -> String {
+    format!(r#"{{"type":"complete","id":{id}}}"#)
 }
 
 /// Why a socket is closed.
@@ -144,6 +149,9 @@ impl Close {
     pub(super) const GOING_AWAY: Close = Close::new(1001, "Going away");
     pub(super) const TOO_BIG: Close = Close::new(1009, "Message too big");
     pub(super) const PROTOCOL_ERROR: Close = Close::new(1002, "Not a WebSocket frame");
+    pub(super) const NOT_UTF8: Close = Close::new(1007, "Not UTF-8");
+    /// For sockets whose server makes way for another: clients come back at once.
+    pub(super) const SERVICE_RESTART: Close = Close::new(1012, "Service restart");
     /// For sockets that take nothing or answer no ping. Clients come back after 1013; graphql-ws counts most other
     /// codes below 2000 as fatal.
     pub(super) const TRY_AGAIN_LATER: Close = Close::new(1013, "Try again later");
@@ -250,9 +258,12 @@ mod tests {
 
     #[test]
     fn messages_are_json_whatever_the_id() {
-        let text = next("a\"b\\", r#"{"data":null}"#);
+        let id = Json::from("a\"b\\").to_string();
+        let mut text = Vec::new();
+        next(&mut text, &id, br#"{"data":null}"#);
 
-        let message: Json = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(text.len(), next_length(&id, 13));
+        let message: Json = serde_json::from_slice(&text).expect("JSON");
 
         assert_eq!(
             message,

@@ -8,11 +8,8 @@ use axum::http::StatusCode;
 use super::message::{self, Close, Incoming};
 use crate::transport::RequestError;
 use crate::transport::answer::Answer;
-
-/// Names an operation for as long as the socket lives. A client's id may be used again once it is free, and what an
-/// older operation still had to say must not be taken for the new one's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key(u64);
+use crate::transport::envelope::{Envelope, Form};
+use crate::transport::operation::Key;
 
 /// What to do about a message.
 #[derive(Debug)]
@@ -33,7 +30,7 @@ pub(super) struct Protocol {
     acknowledged: bool,
     max_operations: usize,
     keys: HashMap<String, Key>,
-    ids: HashMap<Key, String>,
+    ids: HashMap<Key, (String, Envelope)>,
     last: u64,
 }
 
@@ -88,40 +85,33 @@ impl Protocol {
             let message = format!("A socket may have {} operations at a time.", self.max_operations);
             let error = RequestError::new("TOO_MANY_OPERATIONS", StatusCode::TOO_MANY_REQUESTS, message)
                 .with("max", self.max_operations);
+            let id = serde_json::Value::from(id).to_string();
             return Action::Send(message::error(&id, &Answer::refusal(error).errors_to_json()));
         }
         self.last += 1;
         let key = Key(self.last);
+        let envelope = Form::WebSocket.envelope(&id);
         self.keys.insert(id.clone(), key);
-        self.ids.insert(key, id);
+        self.ids.insert(key, (id, envelope));
         Action::Start(key, request)
     }
 
     /// The token was looked at and is fine: operations may come.
-    pub(super) fn acknowledge(&mut self) -> String {
+    pub(super) fn acknowledge(&mut self) -> &'static str {
         self.acknowledged = true;
-        message::connection_ack()
+        message::CONNECTION_ACK
     }
 
-    /// A result of an operation; none if the client has ended it.
-    pub(super) fn next(&self, key: Key, payload: &str) -> Option<String> {
-        self.ids.get(&key).map(|id| message::next(id, payload))
+    /// How results of an operation are sent; none if the client has ended it.
+    pub(super) fn envelope(&self, key: Key) -> Option<&Envelope> {
+        self.ids.get(&key).map(|(_, envelope)| envelope)
     }
 
-    /// An operation failed to start: this ends it.
-    pub(super) fn error(&mut self, key: Key, errors: &str) -> Option<String> {
-        self.free(key).map(|id| message::error(&id, errors))
-    }
-
-    /// An operation has no more results.
-    pub(super) fn complete(&mut self, key: Key) -> Option<String> {
-        self.free(key).map(|id| message::complete(&id))
-    }
-
-    fn free(&mut self, key: Key) -> Option<String> {
-        let id = self.ids.remove(&key)?;
+    /// The same for what is the last of an operation: its id may be used again.
+    pub(super) fn free(&mut self, key: Key) -> Option<Envelope> {
+        let (id, envelope) = self.ids.remove(&key)?;
         self.keys.remove(&id);
-        Some(id)
+        Some(envelope)
     }
 }
 
@@ -180,9 +170,8 @@ mod tests {
 
     #[test]
     fn an_id_is_in_use_until_its_operation_ends_by_whichever_side() {
-        let ends: [fn(&mut Protocol, Key) -> bool; 3] = [
-            |protocol, key| protocol.complete(key).as_deref() == Some(r#"{"id":"a","type":"complete"}"#),
-            |protocol, key| protocol.error(key, "[]").is_some(),
+        let ends: [fn(&mut Protocol, Key) -> bool; 2] = [
+            |protocol, key| protocol.free(key) == Some(Form::WebSocket.envelope("a")),
             |protocol, key| matches!(protocol.receive(&complete("a")), Action::Stop(stopped) if stopped == key),
         ];
         for end in ends {
@@ -204,13 +193,9 @@ mod tests {
         protocol.receive(&complete("a"));
         let new = start(&mut protocol, "a");
 
-        assert_eq!(protocol.next(old, "{}"), None);
-        assert_eq!(protocol.error(old, "[]"), None);
-        assert_eq!(protocol.complete(old), None);
-        assert_eq!(
-            protocol.next(new, "{}").as_deref(),
-            Some(r#"{"type":"next","id":"a","payload":{}}"#)
-        );
+        assert_eq!(protocol.envelope(old), None);
+        assert_eq!(protocol.free(old), None);
+        assert_eq!(protocol.envelope(new), Some(&Form::WebSocket.envelope("a")));
     }
 
     #[test]

@@ -1,114 +1,114 @@
 //! A WebSocket that never waits for its peer without an end.
 
-use axum::body::Bytes;
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use std::sync::Arc;
+
 use tokio::time::timeout;
 
+use super::frame::{self, Decoder, Message};
 use super::message::Close;
 use crate::transport::WebSocketConfig;
-use crate::transport::server::Progress;
-
-/// Why a message did not go out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unsent {
-    /// The peer is gone.
-    Lost,
-    /// The peer takes nothing.
-    Stalled,
-}
+use crate::transport::wire::{Unsent, Wire};
 
 /// What came in.
 #[derive(Debug)]
 pub(super) enum Received {
-    Text(axum::extract::ws::Utf8Bytes),
+    Text(String),
+    Ping(Vec<u8>),
     /// A sign of life.
-    Frame,
+    Pong,
+    /// The peer closes the socket.
+    Closing,
     /// Nothing more will come that could be answered.
     Gone,
     Fault(Close),
 }
 
 pub(super) struct Socket {
-    inner: WebSocket,
-    progress: Progress,
+    wire: Arc<Wire>,
+    decoder: Decoder,
     config: WebSocketConfig,
 }
 
 impl Socket {
-    pub(super) fn new(inner: WebSocket, progress: Progress, config: WebSocketConfig) -> Socket {
-        Socket {
-            inner,
-            progress,
-            config,
-        }
+    /// A socket whose peer may have sent something already.
+    pub(super) fn new(wire: Arc<Wire>, received: &[u8], config: WebSocketConfig) -> Socket {
+        let mut decoder = Decoder::new(config.message_limit);
+        decoder.feed(received);
+        Socket { wire, decoder, config }
     }
 
     pub(super) fn config(&self) -> &WebSocketConfig {
         &self.config
     }
 
-    /// Waits for the next frame; may be cancelled.
+    pub(super) fn wire(&self) -> &Arc<Wire> {
+        &self.wire
+    }
+
+    /// Waits for the next message; may be cancelled.
     pub(super) async fn receive(&mut self) -> Received {
-        match self.inner.recv().await {
-            Some(Ok(Message::Text(text))) if text.len() > self.config.message_limit => Received::Fault(Close::TOO_BIG),
-            Some(Ok(Message::Text(text))) => Received::Text(text),
-            Some(Ok(Message::Binary(_))) => Received::Fault(Close::invalid("Invalid message: binary, not text")),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Received::Frame,
-            // axum does not say what the error is but in words.
-            Some(Err(error)) if error.to_string().contains("too long") => Received::Fault(Close::TOO_BIG),
-            Some(Err(_)) => Received::Fault(Close::PROTOCOL_ERROR),
-            Some(Ok(Message::Close(_))) | None => Received::Gone,
-        }
-    }
-
-    pub(super) async fn send_text(&mut self, text: String) -> Result<(), Unsent> {
-        self.send(Message::Text(text.into())).await
-    }
-
-    pub(super) async fn ping(&mut self) -> Result<(), Unsent> {
-        self.send(Message::Ping(Bytes::new())).await
-    }
-
-    /// Sends a message, however slowly, for as long as the peer takes some of it now and then.
-    async fn send(&mut self, message: Message) -> Result<(), Unsent> {
-        let sending = self.inner.send(message);
-        tokio::pin!(sending);
         loop {
-            let taken = self.progress.taken();
-            match timeout(self.config.send_timeout, &mut sending).await {
-                Ok(sent) => return sent.map_err(|_| Unsent::Lost),
-                Err(_) if self.progress.taken() == taken => return Err(Unsent::Stalled),
-                Err(_) => {}
+            match self.decoder.next() {
+                Ok(Some(Message::Text(text))) => return Received::Text(text),
+                Ok(Some(Message::Ping(payload))) => return Received::Ping(payload),
+                Ok(Some(Message::Pong)) => return Received::Pong,
+                Ok(Some(Message::Close)) => return Received::Closing,
+                Ok(None) => {}
+                Err(close) => return Received::Fault(close),
+            }
+            if self.wire.readable().await.is_err() {
+                return Received::Gone;
+            }
+            match self.wire.read(|bytes| self.decoder.feed(bytes)) {
+                Ok(true) => {}
+                Ok(false) | Err(_) => return Received::Gone,
             }
         }
+    }
+
+    /// Sends bytes that are whole frames, however slowly, for as long as the peer takes some of them now and then.
+    pub(super) async fn send(&self, frames: &[u8]) -> Result<(), Unsent> {
+        self.wire.send(frames, self.config.send_timeout).await
+    }
+
+    pub(super) async fn send_text(&self, text: &str) -> Result<(), Unsent> {
+        let mut out = Vec::with_capacity(text.len() + 10);
+        frame::whole(&mut out, text);
+        self.send(&out).await
     }
 
     /// Says why the socket is closed, and gives the peer a while to close it too: a socket that is shut while the
     /// peer still sends is reset, and the reason lost.
     pub(super) async fn close(mut self, close: &Close) {
         tracing::debug!(code = close.code, reason = %close.reason, "closing");
-        let frame = CloseFrame {
-            code: close.code,
-            reason: close.reason.as_ref().into(),
-        };
         let closing_time = self.config.closing_time;
         let farewell = async {
-            if self.inner.send(Message::Close(Some(frame))).await.is_ok() {
+            if self.send(&frame::close(close)).await.is_ok() {
                 self.drain().await;
             }
         };
         // A peer that does not answer in time is left.
         timeout(closing_time, farewell).await.unwrap_or_default();
+        self.wire.hang_up();
     }
 
-    /// Answers the peer's close.
-    pub(super) async fn closed(mut self) {
-        timeout(self.config.closing_time, self.drain())
-            .await
-            .unwrap_or_default();
+    /// Answers the peer's close. The connection is then ours to end.
+    pub(super) async fn closed(self) {
+        let answer = frame::close_in_answer();
+        // It may be gone.
+        let _ = timeout(self.config.closing_time, self.send(&answer)).await;
+        self.wire.hang_up();
     }
 
+    /// Reads until the peer closes the socket too.
     async fn drain(&mut self) {
-        while let Some(Ok(_)) = self.inner.recv().await {}
+        loop {
+            match self.receive().await {
+                Received::Text(_) | Received::Ping(_) | Received::Pong => {}
+                Received::Closing | Received::Gone => return,
+                // What cannot be read is not read for its meaning any more.
+                Received::Fault(_) => self.decoder = Decoder::new(self.config.message_limit),
+            }
+        }
     }
 }

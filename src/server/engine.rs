@@ -1,0 +1,99 @@
+//! The schema and its selections, as the edge asks them.
+
+use std::sync::Arc;
+
+use async_graphql::{Request, Response};
+
+use crate::app::App;
+use crate::graphql::Schema;
+use crate::graphql::selection::{self, Rendered, Selections, Started};
+use crate::transport::{Engine, Follower, Item, Reach, Ready, Rendering, RequestId, Subscription};
+
+/// What executes the API.
+#[derive(Clone)]
+pub(super) struct Api {
+    schema: Schema,
+    selections: Arc<Selections<Rendering>>,
+}
+
+impl Api {
+    pub(super) fn new(app: Arc<App>, schema: Schema) -> Api {
+        let selections = Arc::new(Selections::new(app, schema.clone()));
+        Api { schema, selections }
+    }
+}
+
+impl Engine for Api {
+    type Follower = selection::Follower<Rendering>;
+
+    async fn execute(&self, request: Request) -> Response {
+        self.schema.execute(request).await
+    }
+
+    async fn subscribe(&self, request: Request, after: Option<String>) -> Subscription<Self::Follower> {
+        match self.selections.subscribe(request, after).await {
+            Started::Alone(responses) => Subscription::Alone(responses),
+            Started::Shared(follower) => Subscription::Shared(follower),
+        }
+    }
+}
+
+impl Rendered for Rendering {
+    fn of(response: Response) -> Rendering {
+        Rendering::new(response, &RequestId::fresh())
+    }
+
+    fn panicked() -> Rendering {
+        Rendering::panicked()
+    }
+
+    fn is_lasting(&self) -> bool {
+        self.is_lasting()
+    }
+
+    fn size(&self) -> usize {
+        self.size()
+    }
+}
+
+impl Follower for selection::Follower<Rendering> {
+    fn selection(&self) -> u64 {
+        self.selection()
+    }
+
+    fn position(&self) -> u64 {
+        self.position()
+    }
+
+    fn seek(&mut self, number: u64) {
+        self.seek(number);
+    }
+
+    fn fork(&self) -> Self {
+        self.fork()
+    }
+
+    async fn ready(&mut self) -> Ready {
+        ready(self.ready().await)
+    }
+
+    async fn next(&mut self) -> Ready {
+        ready(self.next().await)
+    }
+}
+
+fn ready(found: selection::Ready<Rendering>) -> Ready {
+    match found {
+        selection::Ready::Nothing => Ready::Nothing,
+        selection::Ready::End => Ready::End,
+        selection::Ready::Shown(shown) => Ready::Item(Item {
+            rendering: shown.rendered,
+            cursor: shown.cursor,
+            reach: match shown.reach {
+                selection::Reach::All(number) => Reach::All(number),
+                selection::Reach::Quiet(number) => Reach::Quiet(number),
+                selection::Reach::Own => Reach::Own,
+            },
+        }),
+    }
+}

@@ -1,0 +1,134 @@
+//! What executes: the schema, as the edge sees it, and what of its subscriptions many can share.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use async_graphql::{Executor, Request, Response};
+use futures_util::stream::BoxStream;
+
+use super::rendering::Rendering;
+
+/// Executes operations that passed the preflight.
+pub trait Engine: Clone + Send + Sync + 'static {
+    /// Follows a subscription that others may share.
+    type Follower: Follower;
+
+    /// Answers a query or a mutation.
+    fn execute(&self, request: Request) -> impl Future<Output = Response> + Send;
+
+    /// Starts a subscription; `after` is where a client that knows nothing of arguments resumes (`Last-Event-ID`).
+    fn subscribe(
+        &self,
+        request: Request,
+        after: Option<String>,
+    ) -> impl Future<Output = Subscription<Self::Follower>> + Send;
+}
+
+/// A subscription that has started.
+pub enum Subscription<F> {
+    /// It is executed for one subscriber.
+    Alone(BoxStream<'static, Response>),
+    /// Each item is executed once for all who follow the same selection.
+    Shared(F),
+}
+
+/// One subscriber's place in what a selection shows.
+///
+/// Followers of one selection hand out the same items for the same numbers. So one of them can serve as the source of
+/// all (`fanout`), for as long as they stand at the same place.
+pub trait Follower: Send + 'static {
+    /// Names what is selected: the same for all followers that hand out the same items.
+    fn selection(&self) -> u64;
+
+    /// The number up to which everything was handed out, or passed over.
+    fn position(&self) -> u64;
+
+    /// Goes on after another number.
+    fn seek(&mut self, number: u64);
+
+    /// Another follower of the same selection, at the same place.
+    fn fork(&self) -> Self;
+
+    /// What comes next, if it is there already. It can be dropped at any time and called again: nothing is lost.
+    fn ready(&mut self) -> impl Future<Output = Ready> + Send;
+
+    /// What comes next, whenever it comes; never [`Ready::Nothing`]. It can be dropped as [`Follower::ready`] can.
+    fn next(&mut self) -> impl Future<Output = Ready> + Send;
+}
+
+/// What a follower meets.
+#[derive(Debug)]
+pub enum Ready {
+    /// An item.
+    Item(Item),
+    /// It has caught up.
+    Nothing,
+    /// Nothing more will come.
+    End,
+}
+
+/// One item of a shared subscription.
+#[derive(Clone, Debug)]
+pub struct Item {
+    pub rendering: Rendering,
+    /// Where a client may resume that has handled it.
+    pub cursor: Arc<str>,
+    pub reach: Reach,
+}
+
+/// For whom an item is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// All who have not come to this number.
+    All(u64),
+    /// All whom nothing was sent for a while; they have come to this number.
+    Quiet(u64),
+    /// This follower alone.
+    Own,
+}
+
+/// An executor none of whose subscriptions are shared.
+#[derive(Clone)]
+pub struct Unshared<E>(pub E);
+
+impl<E: Executor> Engine for Unshared<E> {
+    type Follower = Nobody;
+
+    async fn execute(&self, request: Request) -> Response {
+        self.0.execute(request).await
+    }
+
+    async fn subscribe(&self, request: Request, _after: Option<String>) -> Subscription<Nobody> {
+        Subscription::Alone(self.0.execute_stream(request, None))
+    }
+}
+
+/// The follower of what is not shared: there is none.
+#[derive(Clone, Copy, Debug)]
+pub enum Nobody {}
+
+impl Follower for Nobody {
+    fn selection(&self) -> u64 {
+        match *self {}
+    }
+
+    fn position(&self) -> u64 {
+        match *self {}
+    }
+
+    fn seek(&mut self, _number: u64) {
+        match *self {}
+    }
+
+    fn fork(&self) -> Nobody {
+        *self
+    }
+
+    async fn ready(&mut self) -> Ready {
+        match *self {}
+    }
+
+    async fn next(&mut self) -> Ready {
+        match *self {}
+    }
+}

@@ -1,0 +1,232 @@
+//! Operations that run on a connection that lasts, side by side: over WebSocket, as events, in parts.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use async_graphql::Response;
+use async_graphql::parser::types::OperationType;
+use futures_util::future::AbortHandle;
+use futures_util::stream::{self, BoxStream, SelectAll};
+use futures_util::{FutureExt, StreamExt};
+
+use super::access::Authenticate;
+use super::answer::Answer;
+use super::engine::{Engine, Follower, Item, Ready, Subscription};
+use super::envelope::Envelope;
+use super::fanout::{Fanouts, Seat};
+use super::preflight::Checked;
+use super::rendering::{Payload, Verdict};
+use super::{RequestError, RequestId};
+
+/// Names an operation for as long as its connection lives. A client's id may be used again once it is free, and what
+/// an older operation still had to say must not be taken for the new one's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key(pub(super) u64);
+
+/// What becomes of an operation.
+#[derive(Debug)]
+pub(super) enum Event {
+    Next(Payload),
+    /// It failed to start, for these errors, a JSON list; nothing follows.
+    Error(String),
+    /// It ended; nothing follows.
+    Complete,
+    /// A resolver panicked; nothing follows.
+    Panicked,
+    /// An item could not be made, for the database is away: what follows would leave a gap.
+    Unavailable,
+}
+
+impl Event {
+    /// Whether it is the last of its operation.
+    pub(super) fn is_last(&self) -> bool {
+        !matches!(self, Event::Next(_))
+    }
+
+    /// Appends what the client is told; `false` where nothing can be said but by ending the connection.
+    pub(super) fn write(&self, envelope: &Envelope, out: &mut Vec<u8>) -> bool {
+        match self {
+            Event::Next(payload) => envelope.next(payload, out),
+            Event::Error(errors) => envelope.error(errors, out),
+            Event::Complete => envelope.complete(out),
+            Event::Panicked | Event::Unavailable => return false,
+        }
+        true
+    }
+}
+
+/// All that run on a connection.
+///
+/// They run in the connection's own task and are asked in the order in which they have something, so none starves the
+/// others; and only when the last message was taken, so nothing piles up. Dropping one cancels it: commands run on
+/// tasks of their own, and are not stopped half way by that.
+#[derive(Default)]
+pub(super) struct Operations {
+    running: SelectAll<BoxStream<'static, (Key, Event)>>,
+    handles: HashMap<Key, Handle>,
+}
+
+/// What ends an operation.
+struct Handle {
+    ty: OperationType,
+    seat: Seat,
+    abort: AbortHandle,
+}
+
+impl Handle {
+    fn stop(&self) {
+        self.seat.hush();
+        self.abort.abort();
+    }
+}
+
+impl Operations {
+    /// Runs an operation that passed the preflight.
+    pub(super) fn start<E: Engine, A: Authenticate>(&mut self, key: Key, start: Start<E, A>, checked: Checked) {
+        let (ty, seat) = (checked.operation, start.seat.clone());
+        let (events, abort) = stream::abortable(start.run(checked).map(move |event| (key, event)));
+        self.handles.insert(key, Handle { ty, seat, abort });
+        self.running.push(events.boxed());
+    }
+
+    pub(super) fn stop(&mut self, key: Key) {
+        if let Some(handle) = self.handles.remove(&key) {
+            handle.stop();
+        }
+    }
+
+    /// Ends what would never end by itself.
+    pub(super) fn stop_subscriptions(&mut self) {
+        let subscriptions = |_: &Key, handle: &mut Handle| handle.ty == OperationType::Subscription;
+        for (_, handle) in self.handles.extract_if(subscriptions) {
+            handle.stop();
+        }
+    }
+
+    /// The next event of any of them; none when nothing runs.
+    pub(super) async fn next(&mut self) -> Option<(Key, Event)> {
+        // One that was stopped has nothing more to say: its stream looks at that first.
+        let (key, event) = self.running.next().await?;
+        if event.is_last() {
+            self.handles.remove(&key);
+        }
+        Some((key, event))
+    }
+}
+
+/// What an operation needs beside its request.
+pub(super) struct Start<E: Engine, A: Authenticate> {
+    pub(super) engine: E,
+    pub(super) access: A,
+    pub(super) sender: Arc<A::Sender>,
+    pub(super) request_id: RequestId,
+    pub(super) fanouts: Arc<Fanouts>,
+    /// Where its results go.
+    pub(super) seat: Seat,
+    /// Where a subscription resumes, if the client says so beside the request.
+    pub(super) after: Option<String>,
+}
+
+impl<E: Engine, A: Authenticate> Start<E, A> {
+    fn run(self, checked: Checked) -> BoxStream<'static, Event> {
+        let request_id = self.request_id.clone();
+        let events = self.events(checked).flatten_stream();
+        let caught = AssertUnwindSafe(events).catch_unwind().map(move |event| {
+            event.unwrap_or_else(|_| {
+                tracing::error!(%request_id, "a resolver panicked");
+                Event::Panicked
+            })
+        });
+        caught.boxed()
+    }
+
+    async fn events(self, checked: Checked) -> BoxStream<'static, Event> {
+        let ty = checked.operation;
+        let request = match self
+            .access
+            .admit(&self.sender, &self.request_id, checked.request)
+            .await
+        {
+            Ok(request) => request,
+            Err(refused) => {
+                let errors = Answer::refusal(RequestError::from(refused)).errors_to_json();
+                return stream::once(async { Event::Error(errors) }).boxed();
+            }
+        };
+        let responses: BoxStream<'static, Response> = match ty {
+            OperationType::Subscription => match self.engine.subscribe(request, self.after).await {
+                Subscription::Alone(responses) => responses,
+                Subscription::Shared(follower) => return shared(follower, self.fanouts, self.seat),
+            },
+            OperationType::Query | OperationType::Mutation => {
+                let engine = self.engine;
+                stream::once(async move { engine.execute(request).await }).boxed()
+            }
+        };
+        let request_id = self.request_id;
+        alone(
+            ty,
+            responses
+                .map(move |response| Answer::new(response, checked.compound, &request_id))
+                .boxed(),
+        )
+    }
+}
+
+/// What to tell of the answers of one operation.
+fn alone(ty: OperationType, answers: BoxStream<'static, Answer>) -> BoxStream<'static, Event> {
+    let events = stream::unfold(Some((answers, true)), move |state| async move {
+        let (mut answers, first) = state?;
+        Some(match answers.next().await {
+            None => (Event::Complete, None),
+            // The client would take it for the item; cut off, it comes back and resumes after the last one it handled.
+            Some(answer) if ty == OperationType::Subscription && answer.has_code("UNAVAILABLE") => {
+                (Event::Unavailable, None)
+            }
+            // A subscription that cannot start is refused as a document is: there is no stream that the error could
+            // be an item of.
+            Some(answer) if answer.refused || (ty == OperationType::Subscription && first && answer.is_failure()) => {
+                (Event::Error(answer.errors_to_json()), None)
+            }
+            Some(answer) => (Event::Next(answer.to_json().into()), Some((answers, false))),
+        })
+    });
+    events.boxed()
+}
+
+/// What to tell of a subscription that others share: by itself what it is behind with, then whatever its fan-out does not
+/// send past this.
+fn shared<F: Follower>(follower: F, fanouts: Arc<Fanouts>, seat: Seat) -> BoxStream<'static, Event> {
+    let events = stream::unfold(Some(follower), move |follower| {
+        let (fanouts, seat) = (Arc::clone(&fanouts), seat.clone());
+        async move {
+            let mut follower = follower?;
+            let event = loop {
+                match follower.ready().await {
+                    Ready::Item(item) => break event(item),
+                    Ready::End => break Event::Complete,
+                    Ready::Nothing => {
+                        if let Some(ride) = fanouts.join(&follower, &seat) {
+                            follower.seek(ride.until_left_behind().await);
+                        }
+                    }
+                }
+            };
+            let rest = (!event.is_last()).then_some(follower);
+            Some((event, rest))
+        }
+    });
+    events.boxed()
+}
+
+fn event(item: Item) -> Event {
+    match item.rendering.verdict {
+        Verdict::Sound => Event::Next(Payload {
+            json: item.rendering.json,
+            cursor: Some(item.cursor),
+        }),
+        Verdict::Unavailable => Event::Unavailable,
+        Verdict::Panicked => Event::Panicked,
+    }
+}

@@ -1,0 +1,311 @@
+//! One connection, which two write to: hyper, and once hyper has nothing more to say, whoever has something for the peer.
+//!
+//! Writing straight to the socket is what makes a delivered message cost little more than the system call (DESIGN.md, 4).
+//! The connection is never written by both: a WebSocket is taken out of hyper, and a streamed answer is written past it
+//! only after hyper has flushed its head ([`Wire::taken_over`]).
+
+use std::io;
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+/// What the kernel holds of what a client has not taken yet: 64 KiB, or a stalled client would cost megabytes.
+const SEND_BUFFER: usize = 64 << 10;
+
+/// How much is read at once, on the stack: nothing is held for a connection that says nothing.
+const READ: usize = 8 << 10;
+
+/// Hyper writes.
+const HYPERS: u8 = 0;
+/// Hyper writes what it has, and nothing after that.
+const ASKED_FOR: u8 = 1;
+/// Hyper has written all of it.
+const OURS: u8 = 2;
+
+/// Why something did not go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unsent {
+    /// The peer is gone.
+    Lost,
+    /// The peer takes nothing.
+    Stalled,
+}
+
+/// What became of something that was offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Offered {
+    /// It is sent, or will be before anything else.
+    Taken,
+    /// Nothing of it was sent: the peer has not taken what came before.
+    Behind,
+    /// Nothing can be sent any more.
+    Closed,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Wire {
+    stream: TcpStream,
+    outgoing: Mutex<Outgoing>,
+    /// Wakes who tends the connection: something is left over.
+    left_over: Notify,
+    whose: AtomicU8,
+    handed_over: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Outgoing {
+    /// What the kernel did not take, and how much of it it has taken since. Empty, and without memory, for almost all.
+    rest: Vec<u8>,
+    sent: usize,
+    /// Since when the kernel takes nothing of the rest.
+    blocked: Option<Instant>,
+    is_closed: bool,
+}
+
+impl Outgoing {
+    /// Sends of the rest what the kernel takes; whether nothing is left.
+    fn advance(&mut self, stream: &TcpStream) -> io::Result<bool> {
+        while self.sent < self.rest.len() {
+            match stream.try_write(&self.rest[self.sent..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(sent) => {
+                    self.sent += sent;
+                    self.blocked = None;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        *self = Outgoing {
+            is_closed: self.is_closed,
+            ..Outgoing::default()
+        };
+        Ok(true)
+    }
+}
+
+impl Wire {
+    /// Takes a connection that was accepted: it sends at once, and holds little.
+    pub(super) fn new(stream: TcpStream) -> Arc<Wire> {
+        // A connection without these is slower or larger, and still works.
+        let tuned = stream
+            .set_nodelay(true)
+            .and(SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER));
+        if let Err(error) = tuned {
+            tracing::debug!(%error, "a connection could not be tuned");
+        }
+        Arc::new(Wire {
+            stream,
+            outgoing: Mutex::default(),
+            left_over: Notify::new(),
+            whose: AtomicU8::new(HYPERS),
+            handed_over: Notify::new(),
+        })
+    }
+
+    fn outgoing(&self) -> MutexGuard<'_, Outgoing> {
+        self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends something if all before it is sent, without waiting. Whoever tends the connection sends what the kernel
+    /// does not take of it.
+    pub(super) fn offer(&self, bytes: &[u8]) -> Offered {
+        let mut outgoing = self.outgoing();
+        if outgoing.is_closed {
+            return Offered::Closed;
+        }
+        if !outgoing.rest.is_empty() {
+            return Offered::Behind;
+        }
+        match self.stream.try_write(bytes) {
+            Ok(sent) if sent == bytes.len() => Offered::Taken,
+            Ok(sent) => {
+                outgoing.rest = bytes[sent..].to_vec();
+                self.left_over.notify_one();
+                Offered::Taken
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Offered::Behind,
+            Err(_) => Offered::Closed,
+        }
+    }
+
+    /// Sends something after all before it, however slowly, for as long as the peer takes some of it now and then.
+    ///
+    /// # Errors
+    /// `Stalled` when the peer takes nothing for `patience`.
+    pub(super) async fn send(&self, bytes: &[u8], patience: Duration) -> Result<(), Unsent> {
+        match self.offer(bytes) {
+            Offered::Taken => {}
+            Offered::Behind => self.outgoing().rest.extend_from_slice(bytes),
+            Offered::Closed => return Err(Unsent::Lost),
+        }
+        self.flush(patience).await
+    }
+
+    /// Sends what is left over.
+    ///
+    /// # Errors
+    /// As [`Wire::send`].
+    pub(super) async fn flush(&self, patience: Duration) -> Result<(), Unsent> {
+        loop {
+            let blocked = {
+                let mut outgoing = self.outgoing();
+                if outgoing.advance(&self.stream).map_err(|_| Unsent::Lost)? {
+                    return Ok(());
+                }
+                *outgoing.blocked.get_or_insert_with(Instant::now)
+            };
+            match timeout_at(blocked + patience, self.stream.writable()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Err(Unsent::Lost),
+                Err(_) => return Err(Unsent::Stalled),
+            }
+        }
+    }
+
+    /// Sends what others leave over, until that fails. It can be dropped at any time and called again.
+    pub(super) async fn tend(&self, patience: Duration) -> Unsent {
+        loop {
+            if let Err(unsent) = self.flush(patience).await {
+                return unsent;
+            }
+            self.left_over.notified().await;
+        }
+    }
+
+    /// Waits until there is something to read.
+    pub(super) async fn readable(&self) -> io::Result<()> {
+        self.stream.readable().await
+    }
+
+    /// Hands what was received to `take`; whether there will be more. Nothing may have come after all.
+    pub(super) fn read(&self, take: impl FnOnce(&[u8])) -> io::Result<bool> {
+        let mut bytes = [0; READ];
+        match self.stream.try_read(&mut bytes) {
+            Ok(0) => Ok(false),
+            Ok(read) => {
+                take(&bytes[..read]);
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes nothing more to be sent, from whomever.
+    pub(super) fn close(&self) {
+        let mut outgoing = self.outgoing();
+        *outgoing = Outgoing {
+            is_closed: true,
+            ..Outgoing::default()
+        };
+    }
+
+    /// The same, and ends the connection, for both sides.
+    pub(super) fn hang_up(&self) {
+        self.close();
+        // It may be gone already.
+        let _ = SockRef::from(&self.stream).shutdown(Shutdown::Both);
+    }
+
+    /// Waits until hyper has written what it was given before this was called. It must not be given more.
+    pub(super) async fn taken_over(&self) {
+        let (asked, else_kept) = (Ordering::AcqRel, Ordering::Acquire);
+        // Asked for again, it may be ours already.
+        let _ = self.whose.compare_exchange(HYPERS, ASKED_FOR, asked, else_kept);
+        while self.whose.load(Ordering::Acquire) != OURS {
+            self.handed_over.notified().await;
+        }
+    }
+
+    /// Gives the connection back to hyper.
+    pub(super) fn hand_back(&self) {
+        self.whose.store(HYPERS, Ordering::Release);
+    }
+
+    /// Hyper has nothing left to write.
+    fn is_flushed(&self) {
+        let given = self
+            .whose
+            .compare_exchange(ASKED_FOR, OURS, Ordering::AcqRel, Ordering::Acquire);
+        if given.is_ok() {
+            self.handed_over.notify_one();
+        }
+    }
+}
+
+/// A connection as hyper reads and writes it.
+#[derive(Debug)]
+pub(super) struct Carrier(pub(super) Arc<Wire>);
+
+impl Carrier {
+    fn poll_write_with(
+        &self,
+        cx: &mut Context<'_>,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let stream = &self.0.stream;
+        loop {
+            ready!(stream.poll_write_ready(cx))?;
+            match write(stream) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return Poll::Ready(done),
+            }
+        }
+    }
+}
+
+impl AsyncRead for Carrier {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let stream = &self.0.stream;
+        loop {
+            ready!(stream.poll_read_ready(cx))?;
+            match stream.try_read(buf.initialize_unfilled()) {
+                Ok(read) => {
+                    buf.advance(read);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Carrier {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_with(cx, |stream| stream.try_write(buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_with(cx, |stream| stream.try_write_vectored(bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// Nothing is held back here. Hyper comes by when its own buffer is empty.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.is_flushed();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(SockRef::from(&self.0.stream).shutdown(Shutdown::Write))
+    }
+}
