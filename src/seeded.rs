@@ -29,6 +29,12 @@ coded_enum! {
         ResumeInclusive = "resume-inclusive",
         /// Who comes back from before the floor is not told that something is gone.
         LostSkipped = "lost-skipped",
+        /// What a connection cannot take at once is dropped.
+        DropWhenSlow = "drop-when-slow",
+        /// Who was left behind joins the others again before it has caught up.
+        RejoinEarly = "rejoin-early",
+        /// What was rendered for one audience is shown to the other.
+        AudienceForgotten = "audience-forgotten",
     }
 }
 

@@ -7,7 +7,6 @@ use uuid::Uuid;
 use super::{Moment, View};
 use crate::domain::cursor::{self, Cursor, Resume, StreamId};
 use crate::error::{Error, Result};
-use crate::seeded::{Bug, seeded};
 use crate::store::log::{self, Entry, Reach};
 
 /// Where the log of a page stands for a view: subscribing after this misses nothing that the view does not show.
@@ -48,18 +47,13 @@ pub fn stream(view: &View, page: Uuid) -> StreamId {
 /// `CURSOR_INVALID`, `CURSOR_WRONG_STREAM`.
 pub fn resume(view: &View, page: Uuid, after: &str, reach: Reach) -> Result<Resume> {
     let cursor = Cursor::decode(after)?;
-    let resume = cursor::resume(
+    Ok(cursor::resume(
         &cursor,
         stream(view, page),
         view.app().store.epoch(),
         reach.floor,
         reach.head,
-    )?;
-    Ok(match resume {
-        Resume::After(number) if seeded(Bug::ResumeInclusive) => Resume::After(number.saturating_sub(1)),
-        Resume::Reset if seeded(Bug::LostSkipped) => Resume::After(reach.floor),
-        resume => resume,
-    })
+    )?)
 }
 
 /// How far the stream of a page goes that a view reads.

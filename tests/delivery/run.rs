@@ -24,6 +24,9 @@ use crate::subscriber::{Manner, Subscriber};
 use crate::world::{CATCH_UP, World};
 use crate::writer::Writer;
 
+/// Of the subscribers of the first page, those from this one on ask for much.
+const HEAVY_FROM: usize = 6;
+
 /// How many write side by side.
 const WRITERS: usize = 6;
 
@@ -146,7 +149,7 @@ impl Run {
     /// On every node over every transport, on every page, both audiences: as even as a few make it.
     fn subscribe(&mut self) {
         let pages = self.world.pages.len();
-        let per_page = [9, 6, 6];
+        let per_page = [12, 6, 6];
         let mut index = 0;
         for (place, page) in self.world.pages.iter().enumerate() {
             for turn in 0..per_page[place % pages] {
@@ -158,7 +161,7 @@ impl Run {
                     transport,
                     node,
                     // Of the busiest page alone: elsewhere it takes too long until a kernel is full.
-                    is_heavy: place == 0 && turn % 3 == 2,
+                    is_heavy: place == 0 && turn >= HEAVY_FROM,
                 };
                 let name = format!("subscriber {index} of {} over {transport:?}", page.slug);
                 let subscriber = Subscriber::listen(&self.world.stage, name, manner, None);

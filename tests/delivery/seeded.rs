@@ -25,7 +25,7 @@ struct Suit {
 
 const fn suit(bug: Bug) -> Suit {
     use Card::{
-        Burst, ClientForgotten, CutListeners, Kill, Prune, Reset, RestartPostgres, Return, Roll, ServerForgotten,
+        Burst, ClientForgotten, CutListeners, Kill, Prune, Reset, RestartPostgres, Return, Roll, ServerForgotten, Stall,
     };
     use Place::{Postgres, Sqlite};
     match bug {
@@ -79,6 +79,21 @@ const fn suit(bug: Bug) -> Suit {
             place: Sqlite,
             deck: &[Prune],
             kinds: &[Kind::Skipped],
+        },
+        Bug::DropWhenSlow => Suit {
+            place: Sqlite,
+            deck: &[Stall, Burst],
+            kinds: &[Kind::Skipped],
+        },
+        Bug::RejoinEarly => Suit {
+            place: Sqlite,
+            deck: &[Reset, Stall, Burst],
+            kinds: &[Kind::Skipped],
+        },
+        Bug::AudienceForgotten => Suit {
+            place: Sqlite,
+            deck: &[Reset],
+            kinds: &[Kind::WrongContent],
         },
     }
 }
@@ -141,4 +156,7 @@ seen! {
     a_seam_that_is_off_by_one_is_seen: SeamOffByOne,
     a_resumption_that_repeats_is_seen: ResumeInclusive,
     a_loss_that_nobody_is_told_of_is_seen: LostSkipped,
+    a_message_dropped_for_a_slow_reader_is_seen: DropWhenSlow,
+    a_slow_reader_that_rejoins_too_early_is_seen: RejoinEarly,
+    an_audience_that_is_forgotten_is_seen: AudienceForgotten,
 }
