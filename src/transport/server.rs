@@ -54,7 +54,7 @@ impl From<CancellationToken> for Stop {
     }
 }
 
-/// The connections of a server that outlive the HTTP request they began as: WebSockets.
+/// The sockets of a server, which outlive the HTTP requests they began as.
 #[derive(Clone, Debug)]
 pub struct Connections {
     stop: Stop,
