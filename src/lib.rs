@@ -7,6 +7,7 @@ pub mod markdown;
 pub mod statuspage;
 pub mod error;
 pub mod clock;
+pub mod seeded;
 pub mod entity;
 pub mod store;
 pub mod live;

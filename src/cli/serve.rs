@@ -8,7 +8,6 @@ use anyhow::Context as _;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use super::{Database, say};
 use crate::access::{Access, Caller};
@@ -18,7 +17,7 @@ use crate::commands::{self, demo};
 use crate::domain::audience::Audience;
 use crate::queries::{self, View};
 use crate::server;
-use crate::transport;
+use crate::transport::{self, Stop};
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
@@ -160,20 +159,26 @@ fn greet(address: SocketAddr, serve: &Serve, fresh_token: Option<&str>, is_fille
     say("Ready.")
 }
 
-/// Stops the server by SIGTERM or ctrl-c, from now on.
-fn stop_on_signal() -> anyhow::Result<CancellationToken> {
-    let stop = CancellationToken::new();
+/// Stops the server by SIGTERM or ctrl-c, from now on; by SIGHUP as one whose successor starts, so that clients come back
+/// at once.
+fn stop_on_signal() -> anyhow::Result<Stop> {
+    let stop = Stop::default();
+    let mut hang_up = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for ctrl-c")?;
     tokio::spawn({
         let stop = stop.clone();
         async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+            let is_restart = tokio::select! {
+                _ = terminate.recv() => false,
+                _ = interrupt.recv() => false,
+                _ = hang_up.recv() => true,
+            };
+            tracing::info!(is_restart, "shutting down");
+            match is_restart {
+                true => stop.restart(),
+                false => stop.shut_down(),
             }
-            tracing::info!("shutting down");
-            stop.cancel();
         }
     });
     Ok(stop)

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::domain::refusal::Refusal;
 use crate::entity::{self, idempotency_key};
 use crate::error::{Error, Result};
+use crate::seeded::{self, Bug, seeded};
 use crate::store::Write;
 
 /// How long an answer is kept for its key (SCHEMA.md, conventions 6).
@@ -56,7 +57,13 @@ where
                 return Ok(answer);
             }
             let answer = run(&mut write, input).await?;
-            remember(&write, key, fingerprint, entity::to_json(&answer)?).await?;
+            if !seeded(Bug::IdempotencyForgotten) {
+                remember(&write, key, fingerprint, entity::to_json(&answer)?).await?;
+            }
+            if seeded(Bug::AcknowledgedEarly) {
+                drop(tokio::spawn(seeded::late(write.commit())));
+                return Ok(answer);
+            }
             write.commit().await?;
             Ok(answer)
         })

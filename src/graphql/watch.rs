@@ -21,6 +21,7 @@ use crate::domain::filter::EventFilter;
 use crate::error::Error;
 use crate::live::{Follow, Step};
 use crate::queries::{self, View};
+use crate::seeded::{Bug, seeded};
 use crate::store::log::Entry;
 
 /// How long a subscription waits before it reads the log again when the database was away.
@@ -141,7 +142,12 @@ impl Watch {
         let cursor = domain::cursor::Cursor::decode(&cursor.0)?;
         let reach = self.follow.reach(cursor.number).await?;
         let (stream, epoch) = (self.follow.stream(), self.app.store.epoch());
-        Ok(domain::cursor::resume(&cursor, stream, epoch, reach.floor, reach.head)?)
+        let resume = domain::cursor::resume(&cursor, stream, epoch, reach.floor, reach.head)?;
+        Ok(match resume {
+            Resume::After(number) if seeded(Bug::ResumeInclusive) => Resume::After(number.saturating_sub(1)),
+            Resume::Reset if seeded(Bug::LostSkipped) => Resume::After(reach.floor),
+            resume => resume,
+        })
     }
 
     /// The next event that fits the wishes, a heartbeat when none comes for a while, a reset when some were lost. It can
@@ -278,9 +284,7 @@ impl Watch {
     }
 
     /// The same, if the database answers.
-    pub(super) async fn standing_page(
-        &mut self,
-    ) -> crate::error::Result<Option<(Arc<domain::page::Page>, Standing)>> {
+    pub(super) async fn standing_page(&mut self) -> crate::error::Result<Option<(Arc<domain::page::Page>, Standing)>> {
         let view = View::now(&self.app, self.audience);
         match queries::page::by_id(&view, self.page).await? {
             Some(page) => Ok(Some((page, self.stand(view).await?))),

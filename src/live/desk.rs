@@ -12,6 +12,7 @@ use super::watched::Watched;
 use crate::domain::audience::Audience;
 use crate::domain::cursor::StreamId;
 use crate::error::{Error, Result};
+use crate::seeded::{self, Bug, seeded};
 use crate::store::log::{self, Extent, Reach};
 use crate::store::{self, Store};
 
@@ -169,9 +170,13 @@ impl Reader {
         let snapshot = self.store.read().await?;
         let extent = watched.extent(&snapshot).await?;
         if !watched.has_begun() {
-            watched.fill(&snapshot, &extent).await?;
-            // What was committed meanwhile rang for a ring that had not begun.
-            self.store.ring(watched.page);
+            if seeded(Bug::ReadBeforeWatch) {
+                seeded::late(watched.fill(&snapshot, &extent)).await?;
+            } else {
+                watched.fill(&snapshot, &extent).await?;
+                // What was committed meanwhile rang for a ring that had not begun.
+                self.store.ring(watched.page);
+            }
         }
         let place = watched.desk().place(&extent);
         let mut missing = None;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::ring::Next;
 use super::shelf::Found;
 use crate::error::Result;
+use crate::seeded::{Bug, seeded};
 use crate::store::log::Entry;
 
 /// What a subscription meets next.
@@ -59,11 +60,12 @@ impl Position {
     pub(super) async fn ready(&mut self, source: &mut impl Source) -> Result<Option<Step>> {
         // Heard before the look, so that what comes after the look is noticed.
         source.hear();
+        let skipped = u64::from(seeded(Bug::SeamOffByOne));
         let (number, entry) = match source.ring(self.0) {
             Next::Entry(number, entry) => (number, entry),
             Next::Wait => return Ok(None),
-            Next::Gone => match source.log(self.0).await? {
-                Found::Entry(entry) => (self.0 + 1, entry),
+            Next::Gone => match source.log(self.0 + skipped).await? {
+                Found::Entry(entry) => (self.0 + skipped + 1, entry),
                 Found::Lost { head } => {
                     self.0 = self.0.max(head);
                     return Ok(Some(Step::Lost));

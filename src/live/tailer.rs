@@ -17,6 +17,7 @@ use super::watched::Watched;
 use crate::domain::audience::Audience;
 use crate::domain::cursor::StreamId;
 use crate::error::Result;
+use crate::seeded::{Bug, is_deaf_between_bells, seeded};
 use crate::store::{self, Store};
 
 /// The doorbell may be lost: a watched page is looked at this often (DESIGN.md, 3).
@@ -123,9 +124,9 @@ impl Live {
                     Ok(_) => {}
                     Err(RecvError::Lagged(_) | RecvError::Closed) => due.sweep = true,
                 },
-                _ = poll.tick() => due.sweep = true,
+                _ = poll.tick(), if !is_deaf_between_bells() => due.sweep = true,
                 // The store outlives its reader. A connection that hears from now on may have missed what came before.
-                Ok(()) = hearing.changed() => due.sweep = true,
+                Ok(()) = hearing.changed(), if !seeded(Bug::ReconnectWithoutRead) => due.sweep = true,
                 Some(done) = working.next() => live.note(done, &mut due),
             }
             if due.sweep && !due.is_sweeping {

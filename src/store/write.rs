@@ -2,8 +2,8 @@
 
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, LockType};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
+    QuerySelect, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
@@ -13,11 +13,14 @@ use super::bell::Bell;
 use super::log::stored;
 use crate::clock::Clock;
 use crate::domain::audience::Audience;
+#[cfg(feature = "seeded-bugs")]
+use crate::domain::event::EventKind;
 use crate::domain::event::{Event, PAYLOAD_VERSION, Payload};
 use crate::domain::impact;
 use crate::domain::time::Timestamp;
 use crate::entity::{self, audit, component, event, page, page_log};
 use crate::error::{Error, Result};
+use crate::seeded::{Bug, seeded};
 
 /// How a command locks the rows it is going to change, until its transaction ends.
 ///
@@ -46,6 +49,9 @@ pub struct Write {
     now: Timestamp,
     page: Option<Uuid>,
     events: Vec<Event>,
+    /// Where [`Bug::NumberBeforeLock`] takes its numbers.
+    #[cfg(feature = "seeded-bugs")]
+    pool: sea_orm::DatabaseConnection,
 }
 
 impl Store {
@@ -67,6 +73,8 @@ impl Store {
             now,
             page: None,
             events: Vec::new(),
+            #[cfg(feature = "seeded-bugs")]
+            pool: self.writer.clone(),
         })
     }
 
@@ -134,8 +142,11 @@ impl Write {
         if let Some(page) = page {
             self.append(page, events).await?;
         }
+        if let Some(page) = page.filter(|_| seeded(Bug::BellBeforeCommit)) {
+            self.bell.ring(page);
+        }
         self.transaction.commit().await?;
-        if let Some(page) = page {
+        if let Some(page) = page.filter(|_| !seeded(Bug::BellBeforeCommit)) {
             self.bell.ring(page);
         }
         Ok(())
@@ -145,11 +156,20 @@ impl Write {
     /// commit, so numbers become visible in order, and a rollback gives them back; it is locked after all other rows,
     /// so that writers of one page wait for one another as briefly as can be.
     async fn append(&self, page: Uuid, events: Vec<Event>) -> Result<()> {
-        let log = self.raise_staff_head(page, events.len()).await?;
+        #[cfg(feature = "seeded-bugs")]
+        // A log that was begun just now is nobody else's yet.
+        if seeded(Bug::NumberBeforeLock) && events.iter().all(|event| event.kind != EventKind::PageCreated) {
+            return self.append_under(&self.pool, page, events).await;
+        }
+        self.append_under(self.db(), page, events).await
+    }
+
+    async fn append_under(&self, heads: &impl ConnectionTrait, page: Uuid, events: Vec<Event>) -> Result<()> {
+        let log = self.raise_staff_head(heads, page, events.len()).await?;
         let stands = self.page_and_condition(page).await?;
         let is_public = |event: &Event| event.audience(stands.0.visibility) == Audience::Public;
         let public_count = events.iter().filter(|event| is_public(event)).count();
-        let public_head = self.raise_public_head(page, &log, public_count).await?;
+        let public_head = self.raise_public_head(heads, page, &log, public_count).await?;
         self.audit(page, events.first()).await?;
 
         let staff_numbers = log.staff_head - count(events.len()) + 1..;
@@ -188,7 +208,7 @@ impl Write {
     }
 
     /// The log's clock never goes back, also where the machine's does: "as of T" is then one place in the log.
-    async fn raise_staff_head(&self, page: Uuid, by: usize) -> Result<page_log::Model> {
+    async fn raise_staff_head(&self, heads: &impl ConnectionTrait, page: Uuid, by: usize) -> Result<page_log::Model> {
         let now = self.now.millis();
         let later = CaseStatement::new()
             .case(
@@ -203,25 +223,32 @@ impl Write {
             )
             .col_expr(page_log::Column::LastAt, later.into())
             .filter(page_log::Column::PageId.eq(page))
-            .exec_with_returning(self.db())
+            .exec_with_returning(heads)
             .await?;
-        raised
-            .into_iter()
-            .next()
-            .ok_or_else(|| Error::Corrupt("a page without a log".to_owned()))
+        raised.into_iter().next().ok_or_else(no_log)
     }
 
     /// Raises the public head under the lock that raising the other took, once it is known who may hear.
-    async fn raise_public_head(&self, page: Uuid, log: &page_log::Model, by: usize) -> Result<i64> {
-        let head = log.public_head + count(by);
-        if by > 0 {
-            page_log::Entity::update_many()
-                .col_expr(page_log::Column::PublicHead, Expr::value(head))
-                .filter(page_log::Column::PageId.eq(page))
-                .exec(self.db())
-                .await?;
+    async fn raise_public_head(
+        &self,
+        heads: &impl ConnectionTrait,
+        page: Uuid,
+        log: &page_log::Model,
+        by: usize,
+    ) -> Result<i64> {
+        if by == 0 {
+            return Ok(log.public_head);
         }
-        Ok(head)
+        let raised = page_log::Entity::update_many()
+            .col_expr(
+                page_log::Column::PublicHead,
+                Expr::col(page_log::Column::PublicHead).add(count(by)),
+            )
+            .filter(page_log::Column::PageId.eq(page))
+            .exec_with_returning(heads)
+            .await?;
+        let raised = raised.into_iter().next();
+        raised.map(|log| log.public_head).ok_or_else(no_log)
     }
 
     /// The page and what its components make of it, read under the lock of the heads: each event says what stood at
@@ -262,6 +289,10 @@ impl Write {
             .await?;
         Ok(())
     }
+}
+
+fn no_log() -> Error {
+    Error::Corrupt("a page without a log".to_owned())
 }
 
 fn count(events: usize) -> i64 {

@@ -226,7 +226,9 @@ mod tests {
             "\r\n--graphql\r\ncontent-type: application/json\r\n\r\n{\"payload\":{\"data\":1}}\r\n--graphql\
              \r\ncontent-type: application/json\r\n\r\n{}\r\n--graphql--\r\n"
         );
-        assert!(refused(Form::Multipart(Framing::Bare)).ends_with("{\"payload\":null,\"errors\":[1]}\r\n--graphql--\r\n"));
+        assert!(
+            refused(Form::Multipart(Framing::Bare)).ends_with("{\"payload\":null,\"errors\":[1]}\r\n--graphql--\r\n")
+        );
     }
 
     #[test]
@@ -241,7 +243,10 @@ mod tests {
     fn a_frame_holds_the_message() {
         let sent = sent(Form::WebSocket);
 
-        assert!(sent.contains(r#"{"type":"next","id":"a\"b","payload":{"data":1}}"#), "{sent}");
+        assert!(
+            sent.contains(r#"{"type":"next","id":"a\"b","payload":{"data":1}}"#),
+            "{sent}"
+        );
         assert!(sent.contains(r#"{"type":"complete","id":"a\"b"}"#), "{sent}");
     }
 }

@@ -17,6 +17,7 @@ use super::engine::{Follower, Item, Reach, Ready};
 use super::envelope::Envelope;
 use super::rendering::{Payload, Verdict};
 use super::wire::{Offered, Wire};
+use crate::seeded::{Bug, seeded};
 
 /// How many ride in one fan-out before there is another for the same selection, on another core: at some 7 µs each, one
 /// event keeps a core busy for 3.5 ms.
@@ -137,7 +138,8 @@ impl Fanouts {
             left_behind: Notify::new(),
         });
         let mut gate = lock(&fanout.gate);
-        if gate.is_over || follower.position() < gate.begun {
+        let is_behind = follower.position() < gate.begun && !seeded(Bug::RejoinEarly);
+        if gate.is_over || is_behind {
             return None;
         }
         gate.joining.push(Arc::clone(&rider));
@@ -308,6 +310,7 @@ async fn publish(batch: &[Item], riders: &mut Vec<Arc<Rider>>) {
         }
         match rider.seat.wire.offer(&bytes) {
             Offered::Taken => place.position = last.max(place.position),
+            Offered::Behind if seeded(Bug::DropWhenSlow) => place.position = last.max(place.position),
             Offered::Behind | Offered::Closed => leave_behind(rider, &mut place),
         }
     }

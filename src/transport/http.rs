@@ -100,7 +100,9 @@ async fn answer<E: Engine, A: Authenticate>(
         _ => body::in_query(parts.uri.query().unwrap_or_default())?,
     };
     let checked = preflight::check(request, &edge.config.limits);
-    let operation = checked.as_ref().map_or(OperationType::Query, |checked| checked.operation);
+    let operation = checked
+        .as_ref()
+        .map_or(OperationType::Query, |checked| checked.operation);
     match operation {
         OperationType::Mutation if parts.method != Method::POST => {
             let message = "GET is for queries and subscriptions: send mutations as POST.";

@@ -18,6 +18,7 @@ use super::fanout::{Fanouts, Seat};
 use super::preflight::Checked;
 use super::rendering::{Payload, Verdict};
 use super::{RequestError, RequestId};
+use crate::seeded::{self, Bug, seeded};
 
 /// Names an operation for as long as its connection lives. A client's id may be used again once it is free, and what
 /// an older operation still had to say must not be taken for the new one's.
@@ -143,11 +144,7 @@ impl<E: Engine, A: Authenticate> Start<E, A> {
 
     async fn events(self, checked: Checked) -> BoxStream<'static, Event> {
         let ty = checked.operation;
-        let request = match self
-            .access
-            .admit(&self.sender, &self.request_id, checked.request)
-            .await
-        {
+        let request = match self.access.admit(&self.sender, &self.request_id, checked.request).await {
             Ok(request) => request,
             Err(refused) => {
                 let errors = Answer::refusal(RequestError::from(refused)).errors_to_json();
@@ -197,7 +194,7 @@ fn alone(ty: OperationType, answers: BoxStream<'static, Answer>) -> BoxStream<'s
 
 /// What to tell of a subscription that others share: by itself what it is behind with, then whatever its fan-out does not
 /// send past this.
-fn shared<F: Follower>(follower: F, fanouts: Arc<Fanouts>, seat: Seat) -> BoxStream<'static, Event> {
+pub(super) fn shared<F: Follower>(follower: F, fanouts: Arc<Fanouts>, seat: Seat) -> BoxStream<'static, Event> {
     let events = stream::unfold(Some(follower), move |follower| {
         let (fanouts, seat) = (Arc::clone(&fanouts), seat.clone());
         async move {
@@ -207,6 +204,9 @@ fn shared<F: Follower>(follower: F, fanouts: Arc<Fanouts>, seat: Seat) -> BoxStr
                     Ready::Item(item) => break event(item),
                     Ready::End => break Event::Complete,
                     Ready::Nothing => {
+                        if seeded(Bug::RejoinEarly) {
+                            seeded::late(std::future::ready(())).await;
+                        }
                         if let Some(ride) = fanouts.join(&follower, &seat) {
                             follower.seek(ride.until_left_behind().await);
                         }

@@ -39,6 +39,15 @@ impl Rendering {
         }
     }
 
+    /// An item that nothing was executed for.
+    #[cfg(test)]
+    pub(super) fn of_text(json: String) -> Rendering {
+        Rendering {
+            json: json.into(),
+            verdict: Verdict::Sound,
+        }
+    }
+
     /// What there is where a resolver panicked.
     pub fn panicked() -> Rendering {
         Rendering {

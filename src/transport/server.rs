@@ -54,7 +54,7 @@ impl From<CancellationToken> for Stop {
     }
 }
 
-/// The connections of a server that outlive the HTTP request they began as: WebSockets.
+/// The sockets of a server, which outlive the HTTP requests they began as.
 #[derive(Clone, Debug)]
 pub struct Connections {
     stop: Stop,
@@ -85,11 +85,8 @@ impl Connections {
 /// `connections` are those that the router was made with.
 pub async fn serve(listener: TcpListener, router: Router, connections: Connections, grace: Duration) -> io::Result<()> {
     let shutdown = connections.stop.token.clone();
-    let serving = axum::serve(
-        Wired(listener),
-        router.into_make_service_with_connect_info::<Link>(),
-    )
-    .with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let serving = axum::serve(Wired(listener), router.into_make_service_with_connect_info::<Link>())
+        .with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let ended = async {
         serving.await?;
         connections.sockets.close();

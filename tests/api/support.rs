@@ -1,6 +1,7 @@
 //! What every topic needs: a server on each database, and words to talk to it.
 
 pub(crate) mod client;
+mod cluster;
 pub(crate) mod database;
 pub(crate) mod import;
 pub(crate) mod log;

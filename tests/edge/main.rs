@@ -6,5 +6,6 @@ mod routes;
 mod server;
 mod shutdown;
 mod socket;
+mod stream;
 mod toy;
 mod websocket;

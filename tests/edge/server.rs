@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use allclear::transport::{Config, Connections, Unshared, WebSocketConfig, router, serve};
+use allclear::transport::{Config, Connections, Stop, Unshared, WebSocketConfig, router, serve};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -15,6 +15,7 @@ use crate::toy::{Access, State, schema};
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) state: State,
+    pub(crate) stop: Stop,
     pub(crate) shutdown: CancellationToken,
     pub(crate) serving: JoinHandle<std::io::Result<()>>,
     client: reqwest::Client,
@@ -65,8 +66,9 @@ impl Server {
 
     pub(crate) async fn ready(config: Config, ready: Result<(), String>, grace: Duration) -> Server {
         let (schema, state) = schema();
-        let shutdown = CancellationToken::new();
-        let connections = Connections::new(shutdown.clone());
+        let stop = Stop::default();
+        let shutdown = stop.token().clone();
+        let connections = Connections::new(stop.clone());
         let ready = move || std::future::ready(ready.clone());
         let router = router(Unshared(schema), Access, ready, config, connections.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -75,6 +77,7 @@ impl Server {
         Server {
             address,
             state,
+            stop,
             shutdown,
             serving,
             client: reqwest::Client::new(),

@@ -23,6 +23,16 @@ async fn sockets_are_told_that_the_server_goes_away() {
 }
 
 #[tokio::test]
+async fn sockets_are_told_that_the_server_makes_way_for_another() {
+    let server = Server::with(long_closing()).await;
+    let mut socket = Socket::initialised(&server).await;
+
+    server.stop.restart();
+
+    assert_eq!(socket.closed().await, (1012, "Service restart".to_owned()));
+}
+
+#[tokio::test]
 async fn a_mutation_on_a_socket_is_answered_before_it_closes() {
     let server = Server::with(long_closing()).await;
     let mut socket = Socket::initialised(&server).await;

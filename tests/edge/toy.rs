@@ -21,6 +21,8 @@ pub(crate) struct State {
     /// One permit for each `wait` that began, and each stream of `never` that ended.
     pub(crate) begun: Arc<Semaphore>,
     pub(crate) ended: Arc<Semaphore>,
+    /// One permit for each stream of `flood` that ended.
+    pub(crate) flooded: Arc<Semaphore>,
 }
 
 pub(crate) fn schema() -> (Toy, State) {
@@ -29,6 +31,7 @@ pub(crate) fn schema() -> (Toy, State) {
         gate: Arc::new(Semaphore::new(0)),
         begun: Arc::new(Semaphore::new(0)),
         ended: Arc::new(Semaphore::new(0)),
+        flooded: Arc::new(Semaphore::new(0)),
     };
     (Schema::build(Query, Mutation, Live).data(state.clone()).finish(), state)
 }
@@ -103,8 +106,12 @@ impl Live {
         })
     }
     /// As much as one takes.
-    async fn flood(&self) -> impl Stream<Item = String> {
-        stream::repeat("x".repeat(100_000))
+    async fn flood(&self, ctx: &Context<'_>) -> impl Stream<Item = String> {
+        let ended = Ended(ctx.data_unchecked::<State>().flooded.clone());
+        stream::repeat("x".repeat(100_000)).map(move |item| {
+            let _ = &ended;
+            item
+        })
     }
     async fn refused(&self) -> Result<stream::Pending<i32>> {
         Err(coded("CURSOR_INVALID"))

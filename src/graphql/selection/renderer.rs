@@ -58,7 +58,9 @@ pub(super) struct Renderer {
 
 impl std::fmt::Debug for Renderer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Renderer").field("owes", &self.owes).finish_non_exhaustive()
+        f.debug_struct("Renderer")
+            .field("owes", &self.owes)
+            .finish_non_exhaustive()
     }
 }
 

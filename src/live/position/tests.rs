@@ -139,7 +139,15 @@ impl Node {
             if entries.is_empty() {
                 return;
             }
-            let is_whole = self.with(&self.ring, |ring| ring.extend(&entries));
+            let is_whole = self.with(&self.ring, |ring| {
+                let is_whole = ring.extend(&entries);
+                let last = entries.last().map(|last| last.staff_number);
+                assert!(
+                    !is_whole || last <= Some(ring.span(Audience::Staff).head),
+                    "all is there"
+                );
+                is_whole
+            });
             if !is_whole {
                 let begun = self.with(&self.log, |log| Node::begin(log, self.capacity, self.capacity));
                 self.with(&self.ring, |ring| *ring = begun);

@@ -46,7 +46,9 @@ impl StreamMedia {
     pub(super) fn content_type(self) -> HeaderValue {
         match self {
             StreamMedia::Events => HeaderValue::from_static("text/event-stream; charset=utf-8"),
-            StreamMedia::Multipart => HeaderValue::from_static("multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0"),
+            StreamMedia::Multipart => {
+                HeaderValue::from_static("multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0")
+            }
         }
     }
 }
@@ -102,8 +104,7 @@ impl Media {
 }
 
 pub(super) fn not_acceptable() -> RequestError {
-    let message =
-        format!("Answers are {GRAPHQL_RESPONSE}, {JSON} or {EVENT_STREAM}; `Accept` names none of them.");
+    let message = format!("Answers are {GRAPHQL_RESPONSE}, {JSON} or {EVENT_STREAM}; `Accept` names none of them.");
     RequestError::new("NOT_ACCEPTABLE", StatusCode::NOT_ACCEPTABLE, message)
 }
 
@@ -186,12 +187,18 @@ mod tests {
             ("multipart/mixed", None),
             ("text/event-stream;q=0", None),
             ("text/event-stream", Some(StreamMedia::Events)),
-            ("application/json, text/event-stream, multipart/mixed", Some(StreamMedia::Events)),
+            (
+                "application/json, text/event-stream, multipart/mixed",
+                Some(StreamMedia::Events),
+            ),
             (
                 "multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0,application/json",
                 Some(StreamMedia::Multipart),
             ),
-            ("multipart/mixed; subscriptionSpec=\"1.0\"", Some(StreamMedia::Multipart)),
+            (
+                "multipart/mixed; subscriptionSpec=\"1.0\"",
+                Some(StreamMedia::Multipart),
+            ),
             ("multipart/mixed; subscriptionSpec=2.0", None),
         ] {
             let mut headers = HeaderMap::new();

@@ -178,10 +178,13 @@ async fn start<E: Engine, A: Authenticate>(
         checked,
         after: None,
     };
-    stream.commands.try_send(Command::Start(Box::new(started))).map_err(|error| {
-        running.remove(&id);
-        not_taken(&error)
-    })
+    stream
+        .commands
+        .try_send(Command::Start(Box::new(started)))
+        .map_err(|error| {
+            running.remove(&id);
+            not_taken(&error)
+        })
 }
 
 /// DELETE ends an operation.
@@ -195,7 +198,10 @@ pub(in crate::transport) async fn end<E: Engine, A: Authenticate>(
     };
     let streams = lock(&edge.streams.0);
     let ended = match streams.get(&token) {
-        Some(stream) => stream.commands.try_send(Command::Stop(id)).map_err(|error| not_taken(&error)),
+        Some(stream) => stream
+            .commands
+            .try_send(Command::Stop(id))
+            .map_err(|error| not_taken(&error)),
         None => Err(no_such_stream()),
     };
     match ended {

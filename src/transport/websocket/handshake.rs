@@ -83,7 +83,10 @@ impl Handshake {
 
 /// Whether a header's list names something.
 fn names(headers: &HeaderMap, name: HeaderName, sought: &str) -> bool {
-    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    let values = headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
     let mut words = values.flat_map(|value| value.split(','));
     words.any(|word| word.trim().eq_ignore_ascii_case(sought))
 }

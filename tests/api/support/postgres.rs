@@ -1,11 +1,10 @@
-//! A private PostgreSQL cluster in a temporary folder, shared by the tests of this process.
+//! A private PostgreSQL cluster in a temporary folder.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
@@ -13,17 +12,11 @@ use tempfile::TempDir;
 /// reads from a pipe that ends then.
 #[derive(Debug)]
 pub(crate) struct Cluster {
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     _holder: Child,
 }
 
 impl Cluster {
-    /// The cluster of this process, or why there is none.
-    pub(crate) fn shared() -> Result<&'static Cluster, &'static str> {
-        static CLUSTER: OnceLock<Result<Cluster, String>> = OnceLock::new();
-        CLUSTER.get_or_init(Cluster::start).as_ref().map_err(String::as_str)
-    }
-
     /// The URL of a database of this cluster.
     pub(crate) fn url(&self, database: &str) -> String {
         format!(
@@ -32,7 +25,8 @@ impl Cluster {
         )
     }
 
-    fn start() -> Result<Cluster, String> {
+    /// A cluster of one's own.
+    pub(crate) fn start() -> Result<Cluster, String> {
         let binaries = binaries().ok_or("no initdb on PATH or under /usr/lib/postgresql")?;
         let owner = owner()?;
         let temporary = TempDir::with_prefix("allclear-pg-").map_err(|error| error.to_string())?;
@@ -98,7 +92,8 @@ fn hold(binaries: &Path, folder: &Path, owner: Option<(u32, u32)>) -> Result<Chi
     Ok(holder)
 }
 
-fn command(program: &Path, owner: Option<(u32, u32)>) -> Command {
+/// A program to be run as the cluster's owner.
+pub(crate) fn command(program: &Path, owner: Option<(u32, u32)>) -> Command {
     let mut command = Command::new(program);
     if let Some((uid, gid)) = owner {
         command.uid(uid).gid(gid);
@@ -107,7 +102,7 @@ fn command(program: &Path, owner: Option<(u32, u32)>) -> Command {
 }
 
 /// Where PostgreSQL's own programs are: beside `initdb` on PATH, or where Debian puts them, the newest first.
-fn binaries() -> Option<PathBuf> {
+pub(crate) fn binaries() -> Option<PathBuf> {
     let on_path = std::env::var_os("PATH")
         .into_iter()
         .flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
@@ -123,7 +118,7 @@ fn binaries() -> Option<PathBuf> {
 }
 
 /// PostgreSQL does not run as root: then the user `postgres` runs it, or `nobody`.
-fn owner() -> Result<Option<(u32, u32)>, String> {
+pub(crate) fn owner() -> Result<Option<(u32, u32)>, String> {
     if id(&["-u"])? != 0 {
         return Ok(None);
     }

@@ -85,7 +85,22 @@ fn each_fault_has_its_code() {
 #[test]
 fn a_message_that_is_too_long_is_refused_before_it_has_come_and_what_follows_is_read() {
     let parts = [masked(TEXT, &[b'a'; 60]), masked(FINAL | CONTINUATION, &[b'a'; 60])].concat();
-    let endless = [FINAL | TEXT, MASKED | 127, 255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0];
+    let endless = [
+        FINAL | TEXT,
+        MASKED | 127,
+        255,
+        255,
+        255,
+        255,
+        255,
+        255,
+        255,
+        255,
+        0,
+        0,
+        0,
+        0,
+    ];
     for bytes in [masked(FINAL | TEXT, &[b'a'; 101]), parts, endless.to_vec()] {
         assert_eq!(decoded(&bytes, 1, 100), (vec![], Some(1009)));
     }
@@ -112,7 +127,10 @@ fn a_decoder_that_waits_for_nothing_holds_nothing() {
 
 #[test]
 fn a_close_says_its_code_and_reason() {
-    assert_eq!(close(&Close::FORBIDDEN), [&[0x88, 11, 0x11, 0x33], b"Forbidden" as &[u8]].concat());
+    assert_eq!(
+        close(&Close::FORBIDDEN),
+        [&[0x88, 11, 0x11, 0x33], b"Forbidden" as &[u8]].concat()
+    );
 }
 
 proptest! {
