@@ -62,6 +62,13 @@ pub(crate) fn is_deaf_between_bells() -> bool {
         .any(seeded)
 }
 
+/// Takes its time where a bug shows only if something else happens meanwhile.
+pub(crate) async fn dawdle(bug: Bug) {
+    if seeded(bug) {
+        tokio::time::sleep(LATE).await;
+    }
+}
+
 /// Lets something happen later than it should.
 pub(crate) async fn late<T>(what: impl Future<Output = T>) -> T {
     tokio::time::sleep(LATE).await;

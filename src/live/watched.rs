@@ -12,6 +12,7 @@ use super::shelf::{Found, Shelf};
 use crate::domain::audience::Audience;
 use crate::domain::cursor::StreamId;
 use crate::error::{Error, Result};
+use crate::seeded::{Bug, seeded};
 use crate::store::log::{self, Entry, Extent, Reach};
 use crate::store::{Snapshot, Store};
 
@@ -190,7 +191,9 @@ impl Watched {
 /// The newest entries above the floor: those below it may have lost their neighbours.
 async fn newest(snapshot: &Snapshot, page: Uuid, extent: &Extent) -> Result<Vec<Arc<Entry>>> {
     let audience = Audience::Staff;
-    let after = extent.staff.floor.max(extent.staff.head.saturating_sub(NEWEST));
+    // With this bug a ring begins empty, so that everybody comes to the seam.
+    let newest = if seeded(Bug::SeamOffByOne) { 0 } else { NEWEST };
+    let after = extent.staff.floor.max(extent.staff.head.saturating_sub(newest));
     match log::after(snapshot.db(), StreamId { page, audience }, after, NEWEST).await {
         Ok(entries) => Ok(entries.into_iter().map(Arc::new).collect()),
         // What is not understood is a matter for those who need it.

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::Store;
 use super::bell::{CHANNEL, Ring};
 use super::connect::{AWAY_AFTER, ConnectError, Options};
+use crate::seeded::{self, Bug};
 
 /// How long a node waits for the bell it rings itself before it says that it hears none.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -95,6 +96,7 @@ impl Store {
             let ended = listening.until(options, &stop).await;
             let had_heard = self.ear.hearing.send_replace(Hearing::No) != Hearing::No;
             let Err(deaf) = ended else { return };
+            seeded::dawdle(Bug::ReconnectWithoutRead).await;
             if had_heard {
                 (connections, failures) = (connections + 1, 0);
             }

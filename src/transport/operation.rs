@@ -18,7 +18,7 @@ use super::fanout::{Fanouts, Seat};
 use super::preflight::Checked;
 use super::rendering::{Payload, Verdict};
 use super::{RequestError, RequestId};
-use crate::seeded::{self, Bug, seeded};
+use crate::seeded::{self, Bug};
 
 /// Names an operation for as long as its connection lives. A client's id may be used again once it is free, and what
 /// an older operation still had to say must not be taken for the new one's.
@@ -204,9 +204,7 @@ pub(super) fn shared<F: Follower>(follower: F, fanouts: Arc<Fanouts>, seat: Seat
                     Ready::Item(item) => break event(item),
                     Ready::End => break Event::Complete,
                     Ready::Nothing => {
-                        if seeded(Bug::RejoinEarly) {
-                            seeded::late(std::future::ready(())).await;
-                        }
+                        seeded::dawdle(Bug::RejoinEarly).await;
                         if let Some(ride) = fanouts.join(&follower, &seat) {
                             follower.seek(ride.until_left_behind().await);
                         }

@@ -19,97 +19,116 @@ const LENGTH: Duration = Duration::from_secs(45);
 struct Suit {
     place: Place,
     deck: &'static [Card],
+    /// How many faults one round has, and in how many milliseconds they begin. Short rounds are for what shows at their end.
+    faults: usize,
+    round_millis: u64,
+    /// Changes a second.
+    rate: usize,
     /// The ways in which it may be reported.
     kinds: &'static [Kind],
 }
 
+const SUIT: Suit = Suit {
+    place: Place::Sqlite,
+    deck: &[Card::Reset],
+    faults: 4,
+    round_millis: 3000,
+    rate: 25,
+    kinds: &[Kind::Late],
+};
+
 const fn suit(bug: Bug) -> Suit {
-    use Card::{
-        Burst, ClientForgotten, CutListeners, Kill, Prune, Reset, RestartPostgres, Return, Roll, ServerForgotten, Stall,
-    };
-    use Place::{Postgres, Sqlite};
+    use Card::{Burst, ClientForgotten, CutListeners, Kill, Prune, Reset, Return, Roll, ServerForgotten, Stall};
     match bug {
         Bug::NumberBeforeLock => Suit {
-            place: Postgres,
+            place: Place::Postgres,
             deck: &[Burst, Burst, Reset],
-            // A number that a failed change took is a hole.
-            kinds: &[Kind::WrongReset, Kind::Skipped, Kind::LogBroken],
+            // A number that a failed change took is a hole, and nobody gets past one.
+            kinds: &[Kind::WrongReset, Kind::Skipped, Kind::LogBroken, Kind::Late],
+            ..SUIT
         },
         Bug::AcknowledgedEarly => Suit {
-            place: Sqlite,
             deck: &[Kill],
-            kinds: &[Kind::WriteLost],
+            // What is said of an incident that is lost is refused.
+            kinds: &[Kind::WriteLost, Kind::Refused],
+            ..SUIT
         },
         Bug::IdempotencyForgotten => Suit {
-            place: Sqlite,
             deck: &[Reset, ServerForgotten, ClientForgotten],
             // A repeated call that resolves is refused where it is not known again.
             kinds: &[Kind::WrittenTwice, Kind::Refused],
+            ..SUIT
         },
-        Bug::BellBeforeCommit => Suit {
-            place: Sqlite,
-            deck: &[Reset],
-            kinds: &[Kind::Late],
-        },
-        // What was committed while nothing was heard must be the last of its page: so it is when the database's return
-        // ends the round.
+        Bug::BellBeforeCommit => SUIT,
+        // What was committed while nothing was heard must be the last of its page: so it is when the cut ends the round.
         Bug::ReconnectWithoutRead => Suit {
-            place: Postgres,
-            deck: &[RestartPostgres, CutListeners],
-            kinds: &[Kind::Late],
+            place: Place::Postgres,
+            deck: &[CutListeners],
+            faults: 1,
+            round_millis: 800,
+            ..SUIT
         },
         // The same of what was committed while a node began.
         Bug::ReadBeforeWatch => Suit {
-            place: Sqlite,
             deck: &[Kill, Roll],
-            kinds: &[Kind::Late],
+            faults: 1,
+            round_millis: 800,
+            ..SUIT
         },
-        // The log must have grown past what a node that starts takes into memory.
         Bug::SeamOffByOne => Suit {
-            place: Sqlite,
-            deck: &[Burst, Burst, Kill, Return, Return],
+            deck: &[Kill, Return],
             kinds: &[Kind::Skipped],
+            ..SUIT
         },
         Bug::ResumeInclusive => Suit {
-            place: Sqlite,
             deck: &[Reset, Return],
             kinds: &[Kind::Repeated],
+            ..SUIT
         },
+        // What a node has in memory is not lost to those who come back: it must start after the pruning.
         Bug::LostSkipped => Suit {
-            place: Sqlite,
-            deck: &[Prune],
+            deck: &[Burst, Prune, Kill, Return],
             kinds: &[Kind::Skipped],
+            ..SUIT
         },
         Bug::DropWhenSlow => Suit {
-            place: Sqlite,
             deck: &[Stall, Burst],
-            kinds: &[Kind::Skipped],
+            rate: 40,
+            // The next thing to come may be a heartbeat.
+            kinds: &[Kind::Skipped, Kind::WrongHeartbeat],
+            ..SUIT
         },
         Bug::RejoinEarly => Suit {
-            place: Sqlite,
             deck: &[Reset, Stall, Burst],
-            kinds: &[Kind::Skipped],
+            kinds: &[Kind::Skipped, Kind::WrongHeartbeat],
+            ..SUIT
         },
         Bug::AudienceForgotten => Suit {
-            place: Sqlite,
-            deck: &[Reset],
             kinds: &[Kind::WrongContent],
+            ..SUIT
         },
     }
 }
 
 #[expect(clippy::print_stderr, reason = "a run tells what it saw")]
 async fn is_seen(bug: Bug) {
-    let Suit { place, deck, kinds } = suit(bug);
+    let Suit {
+        place,
+        deck,
+        faults,
+        round_millis,
+        rate,
+        kinds,
+    } = suit(bug);
     let plan = Plan {
         place,
         seed: seed(),
         length: LENGTH,
         shape: Shape {
             deck: deck.to_vec(),
-            faults: 4,
-            round: Duration::from_secs(3),
-            rate: 25,
+            faults,
+            round: Duration::from_millis(round_millis),
+            rate,
         },
         transports: TRANSPORTS,
         bug: Some(bug.as_str()),
