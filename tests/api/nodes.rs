@@ -5,6 +5,8 @@ mod bells;
 mod catch_up;
 mod log_lines;
 
+use std::time::Duration;
+
 use allclear::app::Settings;
 use allclear::store::Hearing;
 use allclear::transport::Config;
@@ -13,6 +15,9 @@ use crate::support::database::{Test, places};
 
 /// How often a node looks by itself that is to hear of everything by the bell: never while a test runs.
 const NEVER_MILLIS: u64 = 60 * 60 * 1000;
+
+/// How long a test waits for something that must come.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A node that never looks by itself, on PostgreSQL; `None` where there is none.
 async fn relying_on_the_bell() -> Option<Test> {
@@ -36,6 +41,7 @@ impl Test {
     async fn until_hearing(&self, connection: u64) {
         let mut hearing = self.app.store.hearing();
         let hears = hearing.wait_for(|hearing| *hearing == Hearing::Yes(connection));
-        hears.await.expect("the store is there");
+        let heard = tokio::time::timeout(PATIENCE, hears).await.expect("it hears in time");
+        heard.expect("the store is there");
     }
 }

@@ -7,7 +7,7 @@ use allclear::store::Hearing;
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 
-use super::{on_postgres, relying_on_the_bell};
+use super::{PATIENCE, on_postgres, relying_on_the_bell};
 use crate::support::database::Test;
 use crate::support::log::{Watcher, number, uuid};
 
@@ -209,7 +209,8 @@ async fn what_changes_while_a_node_cannot_hear_is_read_once_it_hears_again() {
     let cut = CUT.replace("current_database()", &format!("'{name}'"));
     aside.execute_unprepared(&cut).await.expect("a statement");
     let mut hearing = other.app.store.hearing();
-    let deaf = hearing.wait_for(|hearing| *hearing == Hearing::No).await;
+    let deaf = tokio::time::timeout(PATIENCE, hearing.wait_for(|hearing| *hearing == Hearing::No));
+    let deaf = deaf.await.expect("it is cut off in time");
     deaf.expect("the store is there");
     first.say(&incident, "Update 0").await;
     allow(true).await;

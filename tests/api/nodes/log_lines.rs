@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use allclear::app::Settings;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::on_postgres;
+use super::{PATIENCE, on_postgres};
 use crate::support::database::Test;
 
 /// The log of everything that runs on this thread.
@@ -41,9 +41,12 @@ impl Lines {
 
     /// Waits for a line that says this.
     async fn until(&self, text: &str) {
-        while !self.text().contains(text) {
-            tokio::task::yield_now().await;
-        }
+        let said = async {
+            while !self.text().contains(text) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, said).await.expect("it is said in time");
     }
 
     /// Keeps what is logged on this thread from now on; each test has a thread of its own.
