@@ -205,8 +205,10 @@ pub(super) fn shared<F: Follower>(follower: F, fanouts: Arc<Fanouts>, seat: Seat
                     Ready::End => break Event::Complete,
                     Ready::Nothing => {
                         seeded::dawdle(Bug::RejoinEarly).await;
-                        if let Some(ride) = fanouts.join(&follower, &seat) {
-                            follower.seek(ride.until_left_behind().await);
+                        match fanouts.join(&follower, &seat) {
+                            Some(ride) => follower.seek(ride.until_left_behind().await),
+                            // The fan-out has read further in the log than the ring, where this will have it in a moment.
+                            None => tokio::task::yield_now().await,
                         }
                     }
                 }
