@@ -134,7 +134,7 @@ impl<R: Rendered> Selections<R> {
         };
         let selection = match self.known(&key) {
             Some(known) => known,
-            None => self.begin(key, request, caller).await?,
+            None => self.execute(key, request, caller).await?,
         };
         Follower::begin(selection, after.as_ref()).await
     }
@@ -145,7 +145,7 @@ impl<R: Rendered> Selections<R> {
     }
 
     /// Begins a selection; none where it cannot be executed, or there are too many.
-    async fn begin(&self, key: Key, request: &mut Request, caller: Caller) -> Option<Arc<Selection<R>>> {
+    async fn execute(&self, key: Key, request: &mut Request, caller: Caller) -> Option<Arc<Selection<R>>> {
         let _alone = self.beginning.lock().await;
         if let Some(same) = self.known(&key) {
             return Some(same);

@@ -49,7 +49,7 @@ impl Subscription {
         let mut watch = Watch::begin(ctx, &page).await?;
         watch.filter = Arc::new(filter);
         if let Ok(feed) = ctx.data::<Feed>() {
-            return Ok(feed.begin(page, watch)?.boxed());
+            return Ok(feed.open(page, watch)?.boxed());
         }
         let after = match ctx.data::<ResumeAfter>() {
             Ok(ResumeAfter(cursor)) => Some(cursor),

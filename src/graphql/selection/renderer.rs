@@ -30,7 +30,7 @@ pub(super) struct Asked {
 
 impl Feed {
     /// Begins to show what is fed; called by the subscription, once it has read its arguments.
-    pub(in crate::graphql) fn begin(&self, slug: String, watch: Watch) -> Result<impl Stream<Item = Item> + use<>> {
+    pub(in crate::graphql) fn open(&self, slug: String, watch: Watch) -> Result<impl Stream<Item = Item> + use<>> {
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some((items, begun)) = taken else {
             return Err(Error::Corrupt("a subscription that begins twice".to_owned()).into());
