@@ -69,8 +69,7 @@ impl Follow {
     }
 
     /// How far the stream goes, for deciding on a cursor with this number: one between `floor` and `head` can be gone on
-    /// from. The log is read only for a number ahead of all that is known here, which another node may have given just
-    /// now; all who ask at the same time share that read.
+    /// from. Nothing is read for who stands at the head; all others who ask at the same time share one read.
     ///
     /// # Errors
     /// `Unavailable` when the log must be read and cannot be.

@@ -123,11 +123,11 @@ impl Watched {
         let ring = self.of_ring(|ring| (ring.span(audience), ring.span(Audience::Staff).head));
         let (span, staff_tail) = ring.unwrap_or_default();
         let head = known.head.max(span.head);
-        if number <= head {
-            // Whether the floor has risen since it was last seen does not matter: from a number that the log has let
-            // go of meanwhile, and the ring as well, the next step is `Lost`.
+        if number == head {
+            // Whoever is here has missed nothing, wherever the floor is now. For others the floor must be looked at: what
+            // was pruned may still be in memory, and is not to be handed out by one node when another says it is gone.
             return Ok(Reach {
-                floor: known.floor.min(span.floor),
+                floor: known.floor,
                 head,
                 staff_head: known.staff_head.max(staff_tail),
             });
