@@ -144,7 +144,8 @@ impl<E: Engine, A: Authenticate> Start<E, A> {
 
     async fn events(self, checked: Checked) -> BoxStream<'static, Event> {
         let ty = checked.operation;
-        let request = match self.access.admit(&self.sender, &self.request_id, checked.request).await {
+        let admitted = Box::pin(self.access.admit(&self.sender, &self.request_id, checked.request));
+        let request = match admitted.await {
             Ok(request) => request,
             Err(refused) => {
                 let errors = Answer::refusal(RequestError::from(refused)).errors_to_json();
@@ -152,7 +153,8 @@ impl<E: Engine, A: Authenticate> Start<E, A> {
             }
         };
         let responses: BoxStream<'static, Response> = match ty {
-            OperationType::Subscription => match self.engine.subscribe(request, self.after).await {
+            // Apart, as what it takes is not needed any more once it runs.
+            OperationType::Subscription => match Box::pin(self.engine.subscribe(request, self.after)).await {
                 Subscription::Alone(responses) => responses,
                 Subscription::Shared(follower) => return shared(follower, self.fanouts, self.seat),
             },
@@ -200,7 +202,8 @@ pub(super) fn shared<F: Follower>(follower: F, fanouts: Arc<Fanouts>, seat: Seat
         async move {
             let mut follower = follower?;
             let event = loop {
-                match follower.ready().await {
+                // Apart, as a subscription that rides holds nothing of it.
+                match Box::pin(follower.ready()).await {
                     Ready::Item(item) => break event(item),
                     Ready::End => break Event::Complete,
                     Ready::Nothing => {

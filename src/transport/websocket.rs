@@ -58,8 +58,9 @@ pub(super) async fn upgrade<E: Engine, A: Authenticate>(
         };
         let socket = Socket::new(wire, &received, config);
         match speaks {
-            true => Connection::new(edge, socket, bearer).serve().await,
-            false => socket.close(&message::Close::SUBPROTOCOL_NOT_ACCEPTABLE).await,
+            // Apart from what the handshake took.
+            true => Box::pin(Connection::new(edge, socket, bearer).serve()).await,
+            false => Box::pin(socket.close(&message::Close::SUBPROTOCOL_NOT_ACCEPTABLE)).await,
         }
     };
     connections.spawn(serve.instrument(span));

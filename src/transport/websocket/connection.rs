@@ -65,11 +65,11 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
         match self.run().await {
             End::Close(close) => {
                 drop(self.operations);
-                self.socket.close(&close).await;
+                Box::pin(self.socket.close(&close)).await;
             }
             End::Gone => {
                 drop(self.operations);
-                self.socket.closed().await;
+                Box::pin(self.socket.closed()).await;
             }
         }
     }
@@ -85,16 +85,17 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
         let mut heard = true;
         loop {
             let flow = tokio::select! {
-                () = shutdown.cancelled() => return self.finish().await,
+                () = shutdown.cancelled() => return Box::pin(self.finish()).await,
                 () = sleep_until(init_deadline), if !self.protocol.is_initialised() => {
                     ControlFlow::Break(End::Close(Close::INIT_TIMEOUT))
                 }
                 received = self.socket.receive() => {
                     heard = true;
-                    self.receive(received).await
+                    // Apart, as a socket that says nothing holds nothing of it; so are those below.
+                    Box::pin(self.receive(received)).await
                 }
                 unsent = wire.tend(config.send_timeout) => return unsent.into(),
-                Some((key, event)) = self.operations.next() => self.tell(key, event).await,
+                Some((key, event)) = self.operations.next() => Box::pin(self.tell(key, event)).await,
                 _ = pings.tick() => match std::mem::replace(&mut heard, false) {
                     true => sent(self.socket.send(&frame::ping()).await),
                     false => ControlFlow::Break(End::Close(Close::TRY_AGAIN_LATER)),
