@@ -1,7 +1,7 @@
 //! Selections: what many subscribers of one page ask for alike, executed once for all of them (DESIGN.md, 4).
 //!
-//! A [`Selection`] is one running execution that is fed one item at a time (`renderer`), and remembers what came of the
-//! newest (`memo`). Each subscriber has a [`Follower`]: its own place in the log, which shows what it meets through the
+//! A `Selection` is one running execution that is fed one item at a time (`renderer`), and remembers what came of the
+//! newest (`memo`). Each subscriber has a `Follower`: its own place in the log, which shows what it meets through the
 //! selection. Which subscriptions ask alike, and what is a subscriber's own in a request, is decided by `plan`.
 
 mod follower;

@@ -1,7 +1,7 @@
 //! Results one after the other in the body of one response: as server-sent events by `graphql-sse`, in parts by Apollo's
 //! `subscriptionSpec`.
 //!
-//! Hyper sends the head of the response, and polls its body, which is a [`Session`]. That takes the connection over
+//! Hyper sends the head of the response, and polls its body, which is a `Session`. That takes the connection over
 //! (`wire`), writes to it straight, and gives it back at its end.
 
 use std::collections::HashMap;
