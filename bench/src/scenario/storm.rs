@@ -46,6 +46,8 @@ struct Sample {
     lost: u64,
     doubles: u64,
     stepped_over: u64,
+    /// How often a subscriber was sent away, to come back later.
+    sent_away: u64,
 }
 
 pub(crate) struct Outcome(Vec<Sample>);
@@ -117,6 +119,7 @@ fn one(args: &Args, programs: &Programs) -> anyhow::Result<Sample> {
         lost: wished.saturating_sub(sum(|seen| seen.events) - doubles),
         doubles,
         stepped_over: sum(|seen| seen.missed),
+        sent_away: sum(|seen| seen.sent_away),
     })
 }
 
@@ -150,6 +153,7 @@ impl Outcome {
             total(|sample| sample.lost),
             total(|sample| sample.doubles),
             total(|sample| sample.stepped_over),
+            total(|sample| sample.sent_away),
         ];
         let head = [
             "server",
@@ -160,6 +164,7 @@ impl Outcome {
             "lost",
             "doubles",
             "gaps",
+            "sent away",
         ];
         table(&head, &[row])
     }
