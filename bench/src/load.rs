@@ -3,6 +3,7 @@
 mod frame;
 mod subscriber;
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +24,9 @@ const OPENING: usize = 100;
 
 /// The same where all come back at once: tokio's listeners have a queue of 1,024.
 const RESUMING: usize = 1000;
+
+/// How long a subscriber that was sent away waits before it comes back: graphql-ws waits a second at first.
+const BACK_AFTER: Duration = Duration::from_secs(1);
 
 /// What is read of a socket at once: many messages, so that a busy one costs few reads.
 const READ_BUFFER: usize = 256 << 10;
@@ -116,7 +120,8 @@ impl Load {
             counters: Arc::clone(&counters),
             orders: taken,
             reports: report,
-            opened: 0,
+            waiting: VecDeque::new(),
+            opening: 0,
             live: 0,
         };
         let thread = std::thread::Builder::new()
@@ -234,8 +239,10 @@ struct Work {
     counters: Arc<Counters>,
     orders: Receiver<Order>,
     reports: Sender<Report>,
-    /// How many were opened, and how many of these are live.
-    opened: usize,
+    /// Who is to be opened, and when; the earliest comes first.
+    waiting: VecDeque<(Instant, usize)>,
+    /// How many are between connecting and their first message, and how many are past it.
+    opening: usize,
     live: usize,
 }
 
@@ -243,9 +250,10 @@ impl Work {
     fn run(mut self) -> anyhow::Result<Vec<Seen>> {
         let mut events = Events::with_capacity(BATCH);
         let mut buffer = vec![0; READ_BUFFER];
+        self.open_all_again();
         loop {
-            self.open_some()?;
-            match self.poll.poll(&mut events, None) {
+            let pause = self.open_some()?;
+            match self.poll.poll(&mut events, pause) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 polled => polled?,
             }
@@ -261,11 +269,15 @@ impl Work {
                 received += news.events;
                 bytes += news.bytes;
                 if news.became_live {
+                    self.opening -= 1;
                     self.live += 1;
-                    if self.live == self.subscribers.len() {
-                        // Nobody may listen any more, which is nothing to us.
-                        let _ = self.reports.send(Report::Live(Instant::now()));
-                    }
+                }
+                if news.was_sent_away {
+                    self.sent_away(event.token().0, news.was_live);
+                }
+                if news.became_live && self.live == self.subscribers.len() {
+                    // Nobody may listen any more, which is nothing to us.
+                    let _ = self.reports.send(Report::Live(Instant::now()));
                 }
             }
             self.count(received, bytes);
@@ -280,15 +292,39 @@ impl Work {
         }
     }
 
-    fn open_some(&mut self) -> anyhow::Result<()> {
+    /// Opens who is to be opened by now, and tells how long there is nothing to do in that respect.
+    fn open_some(&mut self) -> anyhow::Result<Option<Duration>> {
         let at_once = if self.plan.reads { RESUMING } else { OPENING };
-        while self.opened < self.subscribers.len() && self.opened - self.live < at_once {
-            let token = Token(self.opened);
-            let stream = self.subscribers[self.opened].open(&self.plan)?;
-            self.poll.registry().register(stream, token, Interest::READABLE)?;
-            self.opened += 1;
+        while self.opening < at_once
+            && let Some(&(due, index)) = self.waiting.front()
+        {
+            let pause = due.saturating_duration_since(Instant::now());
+            if !pause.is_zero() {
+                return Ok(Some(pause));
+            }
+            self.waiting.pop_front();
+            let stream = self.subscribers[index].open(&self.plan)?;
+            self.poll
+                .registry()
+                .register(stream, Token(index), Interest::READABLE)?;
+            self.opening += 1;
         }
-        Ok(())
+        Ok(None)
+    }
+
+    fn open_all_again(&mut self) {
+        let now = Instant::now();
+        self.waiting = (0..self.subscribers.len()).map(|index| (now, index)).collect();
+        (self.opening, self.live) = (0, 0);
+    }
+
+    /// Comes back later, as clients do.
+    fn sent_away(&mut self, index: usize, was_live: bool) {
+        match was_live {
+            true => self.live -= 1,
+            false => self.opening -= 1,
+        }
+        self.waiting.push_back((Instant::now() + BACK_AFTER, index));
     }
 
     fn count(&self, received: u64, bytes: u64) {
@@ -314,7 +350,7 @@ impl Work {
     fn cut(&mut self) -> anyhow::Result<()> {
         ensure!(self.plan.reads, "who does not read cursors cannot resume");
         self.subscribers.iter_mut().for_each(Subscriber::cut);
-        (self.opened, self.live) = (0, 0);
+        self.open_all_again();
         Ok(())
     }
 }

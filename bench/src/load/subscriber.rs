@@ -1,5 +1,6 @@
 //! One subscriber: what it says to the server, and what it makes of what comes.
 
+use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 
@@ -41,6 +42,8 @@ pub(crate) struct Seen {
     pub(crate) doubles: u64,
     /// Events that were stepped over.
     pub(crate) missed: u64,
+    /// How often the server sent it away, and it came back later.
+    pub(crate) sent_away: u64,
     cursor: Option<String>,
 }
 
@@ -64,12 +67,28 @@ impl Seen {
     }
 }
 
+/// The server has ended the connection, by whatever means.
+#[derive(Debug)]
+struct Ended(String);
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Ended {}
+
 /// What came of reading a socket.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct News {
     pub(super) events: u64,
     pub(super) bytes: u64,
     pub(super) became_live: bool,
+    /// The server has ended the connection, and will be asked again.
+    pub(super) was_sent_away: bool,
+    /// Whether it was live when it ended.
+    pub(super) was_live: bool,
 }
 
 pub(super) struct Subscriber {
@@ -116,53 +135,70 @@ impl Subscriber {
         self.stream = None;
     }
 
-    /// Takes what has come.
+    /// Takes what has come. Who can resume puts up with being sent away.
     pub(super) fn read(&mut self, plan: &Plan, buffer: &mut [u8]) -> anyhow::Result<News> {
         let mut news = News::default();
+        match self.read_all(plan, buffer, &mut news) {
+            Err(error) if error.is::<Ended>() && plan.reads => {
+                self.seen.sent_away += 1;
+                news.was_live = self.stage == Stage::Live;
+                self.cut();
+                news.was_sent_away = true;
+            }
+            read => read?,
+        }
+        Ok(news)
+    }
+
+    /// Takes all there is, and says in `news` what it was, also where that ends in a fault.
+    fn read_all(&mut self, plan: &Plan, buffer: &mut [u8], news: &mut News) -> anyhow::Result<()> {
         loop {
             let stream = self.stream.as_mut().context("an event of a socket that was cut")?;
             let read = match stream.read(buffer) {
-                Ok(0) => bail!("the server closed a connection at {:?}", self.stage),
+                Ok(0) => bail!(Ended(format!("the server closed a connection at {:?}", self.stage))),
                 Ok(read) => read,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error).context("a connection broke"),
+                Err(error) => bail!(Ended(format!("a connection broke at {:?}: {error}", self.stage))),
             };
             let was_live = self.stage == Stage::Live;
             if was_live {
                 news.bytes += read as u64;
             }
-            news.events += self.take(plan, &buffer[..read])?;
+            let before = self.seen.events;
+            let taken = self.take(plan, &buffer[..read]);
+            news.events += self.seen.events - before;
             news.became_live |= !was_live && self.stage == Stage::Live;
+            taken?;
             // What fits with room to spare was all there was (epoll(7), on edges).
             if read < buffer.len() {
                 break;
             }
         }
-        Ok(news)
+        Ok(())
     }
 
-    /// Takes bytes, and counts the events in them.
-    fn take(&mut self, plan: &Plan, bytes: &[u8]) -> anyhow::Result<u64> {
+    /// Takes bytes, and what is whole in them.
+    fn take(&mut self, plan: &Plan, bytes: &[u8]) -> anyhow::Result<()> {
         if self.carry.is_empty() {
-            let (used, events) = self.messages(plan, bytes)?;
+            let used = self.messages(plan, bytes)?;
             self.carry.extend_from_slice(&bytes[used..]);
-            return Ok(events);
+            return Ok(());
         }
         let mut all = std::mem::take(&mut self.carry);
         all.extend_from_slice(bytes);
-        let (used, events) = self.messages(plan, &all)?;
+        let used = self.messages(plan, &all)?;
         all.drain(..used);
         self.carry = all;
-        Ok(events)
+        Ok(())
     }
 
-    /// Takes the messages that have come as a whole; tells how many bytes they take, and how many are events.
-    fn messages(&mut self, plan: &Plan, bytes: &[u8]) -> anyhow::Result<(usize, u64)> {
+    /// Takes the messages that have come as a whole; tells how many bytes they take.
+    fn messages(&mut self, plan: &Plan, bytes: &[u8]) -> anyhow::Result<usize> {
         let mut used = 0;
         if self.stage == Stage::Asked {
             let Some(end) = memchr::memmem::find(bytes, b"\r\n\r\n") else {
-                return Ok((0, 0));
+                return Ok(0);
             };
             self.answered(plan, &bytes[..end])?;
             used = end + 4;
@@ -193,37 +229,36 @@ impl Subscriber {
         }
     }
 
-    fn frames(&mut self, plan: &Plan, bytes: &[u8], mut used: usize) -> anyhow::Result<(usize, u64)> {
-        let mut events = 0;
+    fn frames(&mut self, plan: &Plan, bytes: &[u8], mut used: usize) -> anyhow::Result<usize> {
         while let Some((opcode, payload, length)) = frame::first(&bytes[used..]) {
             used += length;
             match opcode {
                 Opcode::Text if self.stage == Stage::Live && payload.len() >= SHORT => {
-                    let before = self.seen.events;
                     if plan.reads {
                         self.seen.read(payload);
                     } else {
                         self.seen.events += 1;
                     }
-                    events += self.seen.events - before;
                 }
-                Opcode::Text => events += self.protocol(plan, payload)?,
+                Opcode::Text => self.protocol(plan, payload)?,
                 Opcode::Ping => self.say(&frame::pong(payload))?,
                 Opcode::Close => {
                     let reason = String::from_utf8_lossy(payload.get(2..).unwrap_or_default()).into_owned();
                     let code = payload.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]]));
-                    bail!("the server closed a socket at {:?}: {code:?} {reason}", self.stage);
+                    let stage = self.stage;
+                    bail!(Ended(format!(
+                        "the server closed a socket at {stage:?}: {code:?} {reason}"
+                    )));
                 }
                 Opcode::Other => {}
             }
         }
-        Ok((used, events))
+        Ok(used)
     }
 
     /// Takes a message of the protocol, or the first one of the subscription, which is an event where it resumes.
-    fn protocol(&mut self, plan: &Plan, payload: &[u8]) -> anyhow::Result<u64> {
+    fn protocol(&mut self, plan: &Plan, payload: &[u8]) -> anyhow::Result<()> {
         let message: Value = serde_json::from_slice(payload).context("a message is no JSON")?;
-        let before = self.seen.events;
         match (message["type"].as_str(), self.stage) {
             (Some("ping"), _) => self.say(&frame::text("{\"type\":\"pong\"}")),
             (Some("pong"), _) => Ok(()),
@@ -249,24 +284,21 @@ impl Subscriber {
                 Ok(())
             }
             _ => bail!("unexpected at {:?}: {message}", self.stage),
-        }?;
-        Ok(self.seen.events - before)
+        }
     }
 
     /// Counts events of an event stream. The last bytes are looked at again with those that follow, as they may be
     /// the beginning of one.
-    fn stream_events(&mut self, bytes: &[u8], from: usize) -> (usize, u64) {
+    fn stream_events(&mut self, bytes: &[u8], from: usize) -> usize {
         let mut used = from;
-        let mut events = 0;
         for at in memchr::memmem::find_iter(&bytes[from..], SSE_EVENT) {
             used = from + at + SSE_EVENT.len();
             match self.stage {
-                Stage::Live => events += 1,
+                Stage::Live => self.seen.events += 1,
                 _ => self.stage = Stage::Live,
             }
         }
-        self.seen.events += events;
-        (used.max((bytes.len() + 1).saturating_sub(SSE_EVENT.len())), events)
+        used.max((bytes.len() + 1).saturating_sub(SSE_EVENT.len()))
     }
 
     fn say(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
@@ -322,7 +354,7 @@ mod tests {
             for part in [&text[..cut], &text[cut..]] {
                 let mut all = std::mem::take(&mut subscriber.carry);
                 all.extend_from_slice(part);
-                let (used, _) = subscriber.stream_events(&all, 0);
+                let used = subscriber.stream_events(&all, 0);
                 subscriber.carry = all.split_off(used.min(all.len()));
             }
 

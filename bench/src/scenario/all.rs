@@ -253,7 +253,7 @@ fn storms(size: &Size, programs: &Programs, goals: &mut Vec<Goal>) {
     let args = storm::Args {
         subscribers: size.many,
         repeats: size.few,
-        gap_millis: 50,
+        gap_millis: storm::GAP_MILLIS,
     };
     let title = format!("{} subscribers cut at once", args.subscribers);
     let command = format!("storm --subscribers {} --repeats {}", args.subscribers, args.repeats);
