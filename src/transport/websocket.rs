@@ -57,6 +57,8 @@ pub(super) async fn upgrade<E: Engine, A: Authenticate>(
             return;
         };
         let socket = Socket::new(wire, &received, config);
+        // Empty or not, it is hyper's whole read buffer.
+        drop(received);
         match speaks {
             // Apart from what the handshake took.
             true => Box::pin(Connection::new(edge, socket, bearer).serve()).await,
