@@ -8,6 +8,7 @@ pub mod statuspage;
 pub mod error;
 pub mod clock;
 pub mod seeded;
+pub mod item;
 pub mod entity;
 pub mod store;
 pub mod live;

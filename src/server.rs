@@ -2,7 +2,6 @@
 
 mod engine;
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use crate::app::App;
 use crate::commands::maintenance;
 use crate::error::Error;
 use crate::graphql::{self, Limits};
-use crate::transport::{self, Authenticate, Config, Connections, Refused, RequestId, Stop};
+use crate::transport::{self, Authenticate, Config, Connections, Patience, Refused, RequestId, Stop};
 use engine::Api;
 
 /// How often automation looks for maintenances whose time has come: a window is set in minutes.
@@ -24,21 +23,16 @@ const PRUNING: Duration = Duration::from_secs(60 * 60);
 
 /// Serves an app until `stop`, then closes sockets, and after that finishes the commands that run and closes the
 /// database: each of the two within `grace`.
-///
-/// # Errors
-/// When connections can no longer be accepted.
-pub async fn run(
-    app: Arc<App>,
-    listener: TcpListener,
-    config: Config,
-    stop: impl Into<Stop>,
-    grace: Duration,
-) -> io::Result<()> {
+pub async fn run(app: Arc<App>, listener: TcpListener, config: Config, stop: impl Into<Stop>, grace: Duration) {
     let stops = stop.into();
     let stop = stops.token().clone();
     let background = start_background(&app, &stop);
     let limits = limits(&config);
     let connections = Connections::new(stops);
+    let patience = Patience {
+        head: config.head_timeout,
+        end: grace,
+    };
     let schema = graphql::schema(Arc::clone(&app), limits);
     let router = transport::router(
         Api::new(Arc::clone(&app), schema),
@@ -48,7 +42,7 @@ pub async fn run(
         connections.clone(),
     );
 
-    let served = transport::serve(listener, router, connections, grace).await;
+    transport::serve(listener, router, connections, patience).await;
     stop.cancel();
     let end = async {
         app.finish().await;
@@ -58,7 +52,6 @@ pub async fn run(
     if tokio::time::timeout(grace, end).await.is_err() {
         tracing::warn!("stopping with work that does not end");
     }
-    served
 }
 
 /// Starts what runs beside the requests: the tailer, the ear for other nodes, automation, pruning. The future ends when they have.

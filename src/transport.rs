@@ -31,9 +31,9 @@ mod wire;
 
 pub use access::{Authenticate, Refused};
 pub use config::{Config, WebSocketConfig};
-pub use engine::{Engine, Follower, Item, Nobody, Reach, Ready, Subscription, Unshared};
+pub use engine::{Engine, Follower, Nobody, Subscription, Unshared};
 pub use error::RequestError;
 pub use rendering::Rendering;
 pub use request_id::RequestId;
 pub use router::router;
-pub use server::{Connections, Stop, serve};
+pub use server::{Connections, Patience, Stop, serve};

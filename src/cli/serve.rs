@@ -96,9 +96,8 @@ impl Serve {
         greet(address, &self, fresh_token.as_deref(), is_filled)?;
 
         let grace = Duration::from_secs(self.grace_seconds);
-        server::run(app, listener, self.edge(), stop, grace)
-            .await
-            .context("the server failed")
+        server::run(app, listener, self.edge(), stop, grace).await;
+        Ok(())
     }
 
     fn edge(&self) -> transport::Config {

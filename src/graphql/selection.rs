@@ -19,7 +19,7 @@ use futures_util::stream::BoxStream;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-pub use follower::{Follower, Reach, Ready, Shown};
+pub use follower::Follower;
 use memo::Memo;
 use plan::{After, Key, Plan};
 pub(super) use renderer::Feed;
@@ -34,6 +34,7 @@ use crate::app::App;
 use crate::domain::audience::Audience;
 use crate::domain::filter::EventFilter;
 use crate::error::Result;
+use crate::item::Item;
 use crate::queries::{self, View};
 
 /// How many selections are shared at a time; what comes on top is executed for each subscriber by itself. Front ends of
@@ -88,7 +89,7 @@ struct Selection<R> {
     renderer: tokio::sync::Mutex<Renderer>,
     memo: Mutex<Memo<R>>,
     /// The page as it stood lately, for who begins without a place in the log.
-    snapshot: tokio::sync::Mutex<Option<(Instant, u64, Shown<R>)>>,
+    snapshot: tokio::sync::Mutex<Option<(Instant, u64, Item<R>)>>,
     /// When the slug was last found to name the page, and how far the log went before that look.
     checked: tokio::sync::Mutex<Option<(Instant, u64)>>,
     /// A resolver panicked: nobody else is to meet that.
@@ -204,7 +205,7 @@ impl<R: Rendered> Selection<R> {
     }
 
     /// The page as it stands, and up to which number of the log that is; none where it is not there.
-    async fn snapshot(&self, watch: &mut Watch) -> Result<Option<Shown<R>>> {
+    async fn snapshot(&self, watch: &mut Watch) -> Result<Option<Item<R>>> {
         let mut snapshot = self.snapshot.lock().await;
         if let Some((at, number, shown)) = snapshot.as_ref()
             && at.elapsed() < SHARED_FOR
@@ -218,14 +219,14 @@ impl<R: Rendered> Selection<R> {
         };
         let number = watch.follow.position();
         let shown = self.show(watch, Met::Snapshot(standing)).await;
-        if shown.rendered.is_lasting() {
+        if shown.rendering.is_lasting() {
             *snapshot = Some((at, number, shown.clone()));
         }
         Ok(Some(shown))
     }
 
     /// What is met, rendered: once for each event, whoever meets it. It can be dropped at any time.
-    async fn show(&self, watch: &Watch, met: Met) -> Shown<R> {
+    async fn show(&self, watch: &Watch, met: Met) -> Item<R> {
         let reach = follower::reach(&met);
         let number = match &met {
             Met::Event(number, _) => Some(*number),
@@ -256,8 +257,8 @@ impl<R: Rendered> Selection<R> {
                 }
             }
         };
-        Shown {
-            rendered,
+        Item {
+            rendering: rendered,
             cursor,
             reach,
         }

@@ -7,7 +7,8 @@ use async_graphql::{Request, Response};
 use crate::app::App;
 use crate::graphql::Schema;
 use crate::graphql::selection::{self, Rendered, Selections, Started};
-use crate::transport::{Engine, Follower, Item, Reach, Ready, Rendering, RequestId, Subscription};
+use crate::item::Ready;
+use crate::transport::{Engine, Follower, Rendering, RequestId, Subscription};
 
 /// What executes the API.
 #[derive(Clone)]
@@ -73,27 +74,11 @@ impl Follower for selection::Follower<Rendering> {
         self.fork()
     }
 
-    async fn ready(&mut self) -> Ready {
-        ready(self.ready().await)
+    async fn ready(&mut self) -> Ready<Rendering> {
+        self.ready().await
     }
 
-    async fn next(&mut self) -> Ready {
-        ready(self.next().await)
-    }
-}
-
-fn ready(found: selection::Ready<Rendering>) -> Ready {
-    match found {
-        selection::Ready::Nothing => Ready::Nothing,
-        selection::Ready::End => Ready::End,
-        selection::Ready::Shown(shown) => Ready::Item(Item {
-            rendering: shown.rendered,
-            cursor: shown.cursor,
-            reach: match shown.reach {
-                selection::Reach::All(number) => Reach::All(number),
-                selection::Reach::Quiet(number) => Reach::Quiet(number),
-                selection::Reach::Own => Reach::Own,
-            },
-        }),
+    async fn next(&mut self) -> Ready<Rendering> {
+        self.next().await
     }
 }

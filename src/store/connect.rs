@@ -194,6 +194,8 @@ async fn sqlite(options: &Options) -> Result<(DatabaseConnection, DatabaseConnec
         .max_connections(1)
         .min_connections(1)
         .acquire_timeout(AWAY_AFTER)
+        // A file does not hang up; asking would be one more turn of the connection's thread.
+        .test_before_acquire(false)
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(|sqlite| {
             sqlite
@@ -210,6 +212,8 @@ async fn sqlite(options: &Options) -> Result<(DatabaseConnection, DatabaseConnec
     read.max_connections(options.connections)
         .min_connections(1)
         .acquire_timeout(AWAY_AFTER)
+        // A file does not hang up; asking would be one more turn of the connection's thread.
+        .test_before_acquire(false)
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(|sqlite| {
             sqlite

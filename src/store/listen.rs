@@ -65,11 +65,10 @@ impl Ear {
     pub(super) fn new(options: &Options) -> Result<Ear, ConnectError> {
         let is_postgres = options.url.starts_with("postgres");
         let url = options.listen_url.as_ref().unwrap_or(&options.url);
-        let options = match PgConnectOptions::from_str(url) {
-            Ok(options) if is_postgres => Some(options.application_name("allclear-listen").disable_statement_logging()),
-            Err(_) if is_postgres => return Err(ConnectError::ListenUrl),
-            _ => None,
-        };
+        let options = is_postgres
+            .then(|| PgConnectOptions::from_str(url).map_err(|_| ConnectError::ListenUrl))
+            .transpose()?
+            .map(|options| options.application_name("allclear-listen").disable_statement_logging());
         Ok(Ear {
             options,
             hearing: watch::Sender::new(Hearing::No),

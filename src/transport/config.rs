@@ -15,6 +15,9 @@ pub struct Config {
     pub body_limit: usize,
     /// How long a client may take to send its body: 30 s, or a few slow senders could hold every connection.
     pub body_timeout: Duration,
+    /// How long the head of a request may take, and how long a connection may wait for its next request: 75 s. That is
+    /// longer than proxies keep theirs (a minute, in most), so that none sends a request into one that is being closed.
+    pub head_timeout: Duration,
     /// Origins besides our own whose pages may open a WebSocket, as `https://status.example.com`; `*` means all.
     pub allowed_origins: Vec<String>,
     pub websocket: WebSocketConfig,
@@ -27,6 +30,7 @@ impl Default for Config {
             limits: Limits::default(),
             body_limit: 1 << 20,
             body_timeout: Duration::from_secs(30),
+            head_timeout: Duration::from_secs(75),
             allowed_origins: Vec::new(),
             websocket: WebSocketConfig::default(),
         }

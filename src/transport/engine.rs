@@ -1,12 +1,12 @@
 //! What executes: the schema, as the edge sees it, and what of its subscriptions many can share.
 
 use std::future::Future;
-use std::sync::Arc;
 
 use async_graphql::{Executor, Request, Response};
 use futures_util::stream::BoxStream;
 
 use super::rendering::Rendering;
+use crate::item::Ready;
 
 /// Executes operations that passed the preflight.
 pub trait Engine: Clone + Send + Sync + 'static {
@@ -50,41 +50,10 @@ pub trait Follower: Send + 'static {
     fn fork(&self) -> Self;
 
     /// What comes next, if it is there already. It can be dropped at any time and called again: nothing is lost.
-    fn ready(&mut self) -> impl Future<Output = Ready> + Send;
+    fn ready(&mut self) -> impl Future<Output = Ready<Rendering>> + Send;
 
     /// What comes next, whenever it comes; never [`Ready::Nothing`]. It can be dropped as [`Follower::ready`] can.
-    fn next(&mut self) -> impl Future<Output = Ready> + Send;
-}
-
-/// What a follower meets.
-#[derive(Debug)]
-pub enum Ready {
-    /// An item.
-    Item(Item),
-    /// It has caught up.
-    Nothing,
-    /// Nothing more will come.
-    End,
-}
-
-/// One item of a shared subscription.
-#[derive(Clone, Debug)]
-pub struct Item {
-    pub rendering: Rendering,
-    /// Where a client may resume that has handled it.
-    pub cursor: Arc<str>,
-    pub reach: Reach,
-}
-
-/// For whom an item is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// All who have not come to this number.
-    All(u64),
-    /// All whom nothing was sent for a while; they have come to this number.
-    Quiet(u64),
-    /// This follower alone.
-    Own,
+    fn next(&mut self) -> impl Future<Output = Ready<Rendering>> + Send;
 }
 
 /// An executor none of whose subscriptions are shared.
@@ -124,11 +93,11 @@ impl Follower for Nobody {
         *self
     }
 
-    async fn ready(&mut self) -> Ready {
+    async fn ready(&mut self) -> Ready<Rendering> {
         match *self {}
     }
 
-    async fn next(&mut self) -> Ready {
+    async fn next(&mut self) -> Ready<Rendering> {
         match *self {}
     }
 }

@@ -13,10 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::engine::{Follower, Item, Reach, Ready};
+use super::engine::Follower;
 use super::envelope::Envelope;
-use super::rendering::{Payload, Verdict};
+use super::rendering::{Payload, Rendering, Verdict};
 use super::wire::{Offered, Wire};
+use crate::item::{Item, Reach, Ready};
 use crate::seeded::{Bug, seeded};
 
 /// How many ride in one fan-out before there is another for the same selection, on another core: at some 7 µs each, one
@@ -26,8 +27,9 @@ const FULL: usize = 512;
 /// How many events are written to a connection at once, where that many came together.
 const BATCH: usize = 32;
 
-/// After how many connections other tasks have their turn.
-const TURN: usize = 64;
+/// After how many connections other tasks have their turn: some 0.1 ms. A mutation has twenty turns or so, one for each
+/// statement, and waits this long for each while much is being sent.
+const TURN: usize = 16;
 
 /// Where the results of one operation go.
 #[derive(Clone, Debug)]
@@ -240,12 +242,12 @@ fn number(reach: Reach) -> Option<u64> {
 
 /// What came together.
 struct Batch {
-    items: Vec<Item>,
+    items: Vec<Item<Rendering>>,
     /// What came after these cannot be sent to all: each who rides meets it again, by itself.
     is_last: bool,
 }
 
-async fn batch<F: Follower>(mut ready: Ready, follower: &mut F) -> Batch {
+async fn batch<F: Follower>(mut ready: Ready<Rendering>, follower: &mut F) -> Batch {
     let mut items = Vec::new();
     loop {
         match ready {
@@ -273,17 +275,19 @@ fn is_known(reach: Reach, position: u64) -> bool {
 }
 
 /// Writes a batch to everybody.
-async fn publish(batch: &[Item], riders: &mut Vec<Arc<Rider>>) {
+async fn publish(batch: &[Item<Rendering>], riders: &mut Vec<Arc<Rider>>) {
     let last = batch.last().and_then(|item| number(item.reach)).unwrap_or_default();
     let mut bytes = Vec::new();
     // For whom the bytes are: the envelope, and how many of the batch they leave out.
     let mut made_for: Option<(Envelope, usize)> = None;
+    let mut have_left = false;
     for (index, rider) in riders.iter().enumerate() {
         if index % TURN == TURN - 1 {
             tokio::task::yield_now().await;
         }
         let mut place = lock(&rider.place);
         if !place.is_riding || rider.seat.is_hushed.load(Ordering::Acquire) {
+            have_left |= !place.is_riding;
             continue;
         }
         let known = batch
@@ -311,10 +315,15 @@ async fn publish(batch: &[Item], riders: &mut Vec<Arc<Rider>>) {
         match rider.seat.wire.offer(&bytes) {
             Offered::Taken => place.position = last.max(place.position),
             Offered::Behind if seeded(Bug::DropWhenSlow) => place.position = last.max(place.position),
-            Offered::Behind | Offered::Closed => leave_behind(rider, &mut place),
+            Offered::Behind | Offered::Closed => {
+                leave_behind(rider, &mut place);
+                have_left = true;
+            }
         }
     }
-    riders.retain(|rider| lock(&rider.place).is_riding);
+    if have_left {
+        riders.retain(|rider| lock(&rider.place).is_riding);
+    }
 }
 
 fn leave_behind(rider: &Rider, place: &mut Place) {

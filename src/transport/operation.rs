@@ -12,12 +12,13 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::access::Authenticate;
 use super::answer::Answer;
-use super::engine::{Engine, Follower, Item, Ready, Subscription};
+use super::engine::{Engine, Follower, Subscription};
 use super::envelope::Envelope;
 use super::fanout::{Fanouts, Seat};
 use super::preflight::Checked;
-use super::rendering::{Payload, Verdict};
+use super::rendering::{Payload, Rendering, Verdict};
 use super::{RequestError, RequestId};
+use crate::item::{Item, Ready};
 use crate::seeded::{self, Bug};
 
 /// Names an operation for as long as its connection lives. A client's id may be used again once it is free, and what
@@ -223,7 +224,7 @@ pub(super) fn shared<F: Follower>(follower: F, fanouts: Arc<Fanouts>, seat: Seat
     events.boxed()
 }
 
-fn event(item: Item) -> Event {
+fn event(item: Item<Rendering>) -> Event {
     match item.rendering.verdict {
         Verdict::Sound => Event::Next(Payload {
             json: item.rendering.json,

@@ -1,15 +1,21 @@
 //! Takes connections, and stops in good order.
 
-use std::io;
-use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
-use tokio::net::TcpListener;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+// Accepts until it can: what ails one connection, or a moment without file descriptors, does not end it.
+use axum::serve::Listener;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -80,55 +86,75 @@ impl Connections {
     }
 }
 
-/// Serves until the shutdown, then lets requests and sockets end: as a whole, for no longer than `grace`.
+/// How long a server waits, and for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For the head of a request.
+    pub head: Duration,
+    /// For requests and sockets to end after the shutdown: all of them together.
+    pub end: Duration,
+}
+
+/// Serves until the shutdown, then lets requests and sockets end.
 ///
 /// `connections` are those that the router was made with.
-pub async fn serve(listener: TcpListener, router: Router, connections: Connections, grace: Duration) -> io::Result<()> {
+pub async fn serve(mut listener: TcpListener, router: Router, connections: Connections, patience: Patience) {
     let shutdown = connections.stop.token.clone();
-    let serving = axum::serve(Wired(listener), router.into_make_service_with_connect_info::<Link>())
-        .with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let requests = TaskTracker::new();
     let ended = async {
-        serving.await?;
+        while let Some((stream, _)) = shutdown.run_until_cancelled(Listener::accept(&mut listener)).await {
+            requests.spawn(converse(stream, router.clone(), patience.head, shutdown.clone()));
+        }
+        // Whoever comes now is refused, and may ask another node.
+        drop(listener);
+        requests.close();
+        requests.wait().await;
         connections.sockets.close();
         connections.sockets.wait().await;
-        Ok(())
     };
     let too_late = async {
         shutdown.cancelled().await;
-        sleep(grace).await;
+        sleep(patience.end).await;
     };
     tokio::select! {
-        result = ended => result,
+        () = ended => {}
         () = too_late => {
-            tracing::warn!(sockets = connections.sockets.len(), "stopping with connections still open");
-            Ok(())
+            let (requests, sockets) = (requests.len(), connections.sockets.len());
+            tracing::warn!(requests, sockets, "stopping with connections still open");
         }
     }
 }
 
-/// A listener whose connections can be written to past hyper.
-struct Wired(TcpListener);
-
-impl Listener for Wired {
-    type Io = Carrier;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Carrier, SocketAddr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
-        (Carrier(Wire::new(stream)), address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+/// Answers the requests of one connection, until the client ends it, or, after the shutdown, the request that runs is
+/// answered.
+async fn converse(stream: TcpStream, router: Router, head: Duration, shutdown: CancellationToken) {
+    let wire = Wire::new(stream);
+    let link = ConnectInfo(Link(Arc::clone(&wire)));
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(link.clone());
+        router.call(request)
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(head);
+    // Names of headers have no case, but some clients look for those of the handshake as the RFC writes them.
+    http.title_case_headers(true);
+    let connection = http
+        .serve_connection(TokioIo::new(Carrier(wire)), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended badly");
     }
 }
 
 /// The connection that a request came by.
 #[derive(Clone, Debug)]
 pub(super) struct Link(pub(super) Arc<Wire>);
-
-impl Connected<IncomingStream<'_, Wired>> for Link {
-    fn connect_info(stream: IncomingStream<'_, Wired>) -> Link {
-        Link(Arc::clone(&stream.io().0))
-    }
-}

@@ -196,6 +196,23 @@ async fn a_body_past_the_limit_is_413_said_or_not_how_long_it_is() {
 }
 
 #[tokio::test]
+async fn a_head_that_does_not_come_is_given_up() {
+    let server = Server::with(Config {
+        head_timeout: Duration::from_millis(20),
+        ..Config::default()
+    })
+    .await;
+    let mut stream = TcpStream::connect(server.address).await.expect("a connection");
+
+    let head = "POST /graphql HTTP/1.1\r\nHost: a\r\nX-Slow: ";
+    stream.write_all(head.as_bytes()).await.expect("it is sent");
+
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.expect("the end");
+    assert_eq!(text, "");
+}
+
+#[tokio::test]
 async fn a_body_that_does_not_come_is_given_up() {
     let server = Server::with(Config {
         body_timeout: Duration::from_millis(20),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use allclear::transport::{Config, Connections, Stop, Unshared, WebSocketConfig, router, serve};
+use allclear::transport::{Config, Connections, Patience, Stop, Unshared, WebSocketConfig, router, serve};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -17,7 +17,7 @@ pub(crate) struct Server {
     pub(crate) state: State,
     pub(crate) stop: Stop,
     pub(crate) shutdown: CancellationToken,
-    pub(crate) serving: JoinHandle<std::io::Result<()>>,
+    pub(crate) serving: JoinHandle<()>,
     client: reqwest::Client,
 }
 
@@ -69,11 +69,15 @@ impl Server {
         let stop = Stop::default();
         let shutdown = stop.token().clone();
         let connections = Connections::new(stop.clone());
+        let patience = Patience {
+            head: config.head_timeout,
+            end: grace,
+        };
         let ready = move || std::future::ready(ready.clone());
         let router = router(Unshared(schema), Access, ready, config, connections.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let serving = tokio::spawn(serve(listener, router, connections, grace));
+        let serving = tokio::spawn(serve(listener, router, connections, patience));
         Server {
             address,
             state,

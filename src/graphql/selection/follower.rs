@@ -7,6 +7,7 @@ use crate::domain::cursor::Resume;
 use crate::domain::event::EventKind;
 use crate::graphql::scalar::Cursor;
 use crate::graphql::watch::{Met, There, Watch};
+use crate::item::{Item, Reach, Ready};
 use crate::queries::{self, View};
 
 /// One subscriber's place in what a selection shows.
@@ -19,37 +20,7 @@ pub struct Follower<R> {
 /// What was met and is not handed out yet.
 enum Due<R> {
     Met(Met),
-    First(Shown<R>),
-}
-
-/// What a subscriber is shown.
-#[derive(Clone, Debug)]
-pub struct Shown<R> {
-    pub rendered: R,
-    /// Where a client may resume that has handled it.
-    pub cursor: Arc<str>,
-    pub reach: Reach,
-}
-
-/// For whom it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// All who have not come to this number.
-    All(u64),
-    /// All whom nothing was told for a while; they have come to this number.
-    Quiet(u64),
-    /// One subscriber alone.
-    Own,
-}
-
-/// What there is for a subscriber.
-#[derive(Debug)]
-pub enum Ready<R> {
-    Shown(Shown<R>),
-    /// Nothing yet.
-    Nothing,
-    /// Nothing any more.
-    End,
+    First(Item<R>),
 }
 
 pub(super) fn reach(met: &Met) -> Reach {
@@ -147,12 +118,12 @@ impl<R: Rendered> Follower<R> {
     }
 
     async fn hand_out(&mut self) -> Ready<R> {
-        let shown = match &self.due {
+        let item = match &self.due {
             None => return Ready::Nothing,
-            Some(Due::First(shown)) => shown.clone(),
+            Some(Due::First(item)) => item.clone(),
             Some(Due::Met(met)) => self.selection.show(&self.watch, met.clone()).await,
         };
         self.due = None;
-        Ready::Shown(shown)
+        Ready::Item(item)
     }
 }

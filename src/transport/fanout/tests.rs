@@ -10,7 +10,6 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::transport::envelope::{Form, Framing};
 use crate::transport::operation;
-use crate::transport::rendering::Rendering;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -74,7 +73,7 @@ impl Follower for Reader {
         self.log.follow(self.position)
     }
 
-    async fn ready(&mut self) -> Ready {
+    async fn ready(&mut self) -> Ready<Rendering> {
         while self.position < *self.changed.borrow_and_update() {
             if self.position == self.log.end {
                 return Ready::End;
@@ -96,7 +95,7 @@ impl Follower for Reader {
         Ready::Nothing
     }
 
-    async fn next(&mut self) -> Ready {
+    async fn next(&mut self) -> Ready<Rendering> {
         loop {
             match self.ready().await {
                 Ready::Nothing => self.changed.changed().await.expect("the log lives"),

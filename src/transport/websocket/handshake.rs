@@ -10,7 +10,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto::upgrade::downcast;
 use sha1::{Digest, Sha1};
 
 use super::SUBPROTOCOL;
@@ -76,7 +75,7 @@ impl Handshake {
     /// if the client is gone.
     pub(super) async fn finish(self) -> Option<(Arc<Wire>, Bytes)> {
         let upgraded = self.upgrade.await.ok()?;
-        let parts = downcast::<TokioIo<Carrier>>(upgraded).ok()?;
+        let parts = upgraded.downcast::<TokioIo<Carrier>>().ok()?;
         Some((parts.io.into_inner().0, parts.read_buf))
     }
 }
