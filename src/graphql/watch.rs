@@ -262,6 +262,11 @@ impl Watch {
         self.pending.take().is_some()
     }
 
+    /// Some of what comes next is not there any more: that is the first thing to be met.
+    pub(super) fn reset_first(&mut self) {
+        self.must_reset = true;
+    }
+
     /// Goes on from where the page stands now, where it can be seen; else this ends.
     async fn reset(&mut self) -> Met {
         match self.present().await {

@@ -1,6 +1,7 @@
 //! Real clients, written in JavaScript and Python, against a running server (`tests/clients`).
 
 mod apollo;
+mod browser;
 mod compilers;
 mod event_source;
 mod gql;

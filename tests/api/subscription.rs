@@ -1,6 +1,7 @@
 //! Following a page: a snapshot, then everything in order, each once, however often the reader goes and comes back.
 
 mod ending;
+mod fair;
 mod filter;
 mod folded;
 mod many;

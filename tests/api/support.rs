@@ -4,6 +4,7 @@ pub(crate) mod client;
 mod cluster;
 pub(crate) mod database;
 pub(crate) mod import;
+pub(crate) mod lines;
 pub(crate) mod log;
 pub(crate) mod plan;
 mod postgres;

@@ -5,7 +5,7 @@ mod link;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -43,7 +43,15 @@ impl Trouble {
     }
 }
 
-type Links = Arc<Mutex<HashMap<u64, watch::Sender<Trouble>>>>;
+/// The connections there are, and what leads each into trouble.
+#[derive(Clone, Default)]
+struct Links(Arc<Mutex<HashMap<u64, watch::Sender<Trouble>>>>);
+
+impl Links {
+    fn all(&self) -> MutexGuard<'_, HashMap<u64, watch::Sender<Trouble>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// The way to one node.
 pub(crate) struct Proxy {
@@ -64,7 +72,7 @@ impl Proxy {
         let narrow = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let addresses = [&wide, &narrow].map(|listener| listener.local_addr().expect("it listens"));
         let accepting = [(wide, false), (narrow, true)].map(|(listener, is_narrow)| {
-            let (links, target) = (Arc::clone(&links), target.subscribe());
+            let (links, target) = (links.clone(), target.subscribe());
             tokio::spawn(accept(listener, is_narrow, target, links))
         });
         Proxy {
@@ -83,7 +91,7 @@ impl Proxy {
 
     /// Gets so many in a hundred of the connections into trouble. Returns which, for [`Proxy::mend`].
     pub(crate) fn trouble(&self, trouble: Trouble, percent: usize, random: &mut Random) -> Vec<u64> {
-        let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let links = self.links.all();
         let mut met: Vec<u64> = links.keys().copied().collect();
         met.sort_unstable();
         met.retain(|_| random.percent(percent));
@@ -95,7 +103,7 @@ impl Proxy {
 
     /// Ends that trouble.
     pub(crate) fn mend(&self, trouble: Trouble, met: &[u64]) {
-        let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let links = self.links.all();
         for link in met.iter().filter_map(|id| links.get(id)) {
             link.send_replace(trouble.aftermath());
         }
@@ -107,7 +115,7 @@ impl Drop for Proxy {
         for task in &self.accepting {
             task.abort();
         }
-        let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let links = self.links.all();
         for link in links.values() {
             link.send_replace(Trouble::Reset);
         }
@@ -125,11 +133,11 @@ async fn accept(listener: TcpListener, is_narrow: bool, target: watch::Receiver<
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let trouble = watch::Sender::new(Trouble::None);
         let met = trouble.subscribe();
-        links.lock().unwrap_or_else(PoisonError::into_inner).insert(id, trouble);
-        let links = Arc::clone(&links);
+        links.all().insert(id, trouble);
+        let links = links.clone();
         tokio::spawn(async move {
             link::carry(client, node, is_narrow, met).await;
-            links.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            links.all().remove(&id);
         });
     }
 }

@@ -157,7 +157,8 @@ impl Run {
                 let node = (turn / self.plan.transports.len() + place) % self.world.nodes.len();
                 let manner = Manner {
                     page: page.clone(),
-                    audience: Audience::ALL[(turn + turn / 3) % 2],
+                    // Their number is odd: over each transport both.
+                    audience: Audience::ALL[(turn + place) % 2],
                     transport,
                     node,
                     // Of the busiest page alone: elsewhere it takes too long until a kernel is full.

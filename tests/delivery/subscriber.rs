@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use allclear::domain::audience::Audience;
 use allclear::domain::cursor::Cursor;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::feed::{End, Feed, Request, Transport};
@@ -202,10 +202,8 @@ impl Subscriber {
     async fn follow(&self, address: SocketAddr, resume: &mut Resume) -> End {
         let request = Request {
             document: if self.manner.is_heavy { HEAVY } else { ORDINARY },
-            variables: json!({
-                "page": self.manner.page.slug,
-                "after": resume.after.as_ref().map(|(_, cursor)| cursor),
-            }),
+            page: self.manner.page.slug.clone(),
+            after: resume.after.as_ref().map(|(_, cursor)| cursor.clone()),
             token: (self.manner.audience == Audience::Staff).then_some(ADMIN),
         };
         let mut feed = match Feed::open(self.manner.transport, address, &request).await {

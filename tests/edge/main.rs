@@ -1,5 +1,6 @@
 //! The edge over real sockets, in front of a small schema of its own.
 
+mod fair;
 mod http;
 mod liveness;
 mod routes;

@@ -7,7 +7,7 @@ use allclear::transport::{Authenticate, Refused, RequestId};
 use async_graphql::{Context, Error, ErrorExtensions, Object, Request, Result, Schema, Subscription};
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, Stream, StreamExt};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, broadcast};
 
 pub(crate) type Toy = Schema<Query, Mutation, Live>;
 
@@ -18,11 +18,13 @@ pub(crate) struct State {
     pub(crate) ran: Arc<AtomicUsize>,
     /// Permits for `wait` to go on.
     pub(crate) gate: Arc<Semaphore>,
-    /// One permit for each `wait` that began, and each stream of `never` that ended.
+    /// One permit for each `wait`, `never` and `told` that began, and each stream of `never` that ended.
     pub(crate) begun: Arc<Semaphore>,
     pub(crate) ended: Arc<Semaphore>,
     /// One permit for each stream of `flood` that ended.
     pub(crate) flooded: Arc<Semaphore>,
+    /// What streams of `told` are told.
+    pub(crate) told: broadcast::Sender<i32>,
 }
 
 pub(crate) fn schema() -> (Toy, State) {
@@ -32,6 +34,7 @@ pub(crate) fn schema() -> (Toy, State) {
         begun: Arc::new(Semaphore::new(0)),
         ended: Arc::new(Semaphore::new(0)),
         flooded: Arc::new(Semaphore::new(0)),
+        told: broadcast::Sender::new(16),
     };
     (Schema::build(Query, Mutation, Live).data(state.clone()).finish(), state)
 }
@@ -112,6 +115,17 @@ impl Live {
             let _ = &ended;
             item
         })
+    }
+    /// Small items, without pause.
+    async fn hot(&self) -> impl Stream<Item = String> {
+        stream::repeat("x".repeat(600))
+    }
+    /// What the test tells.
+    async fn told(&self, ctx: &Context<'_>) -> impl Stream<Item = i32> {
+        let state = ctx.data_unchecked::<State>();
+        let told = state.told.subscribe();
+        state.begun.add_permits(1);
+        stream::unfold(told, async |mut told| Some((told.recv().await.ok()?, told)))
     }
     async fn refused(&self) -> Result<stream::Pending<i32>> {
         Err(coded("CURSOR_INVALID"))

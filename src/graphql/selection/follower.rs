@@ -62,7 +62,7 @@ impl<R: Rendered> Follower<R> {
                 }
                 match watch.place_after(cursor).await.ok()? {
                     Resume::After(number) => watch.follow.seek(number),
-                    Resume::Reset => return None,
+                    Resume::Reset => watch.reset_first(),
                 }
             }
             None => due = Some(Due::First(selection.snapshot(&mut watch).await.ok()??)),

@@ -1,6 +1,6 @@
 //! npm's `graphql-sse`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::node::Node;
 use super::script::{Script, run, shop};
@@ -8,27 +8,11 @@ use crate::support::for_each_database;
 
 #[tokio::test]
 async fn the_graphql_sse_client_that_is_cut_off_receives_the_rest_once_and_in_order() {
-    for_each_database(async |test| {
-        let Some(result) = run("graphql-sse.mjs", shop(test).await).await else {
-            return;
-        };
-
-        assert_eq!(
-            result["told"],
-            json!(["PageSnapshot", "first", "second", "third", "fourth", "over the stream"])
-        );
+    follows("graphql-sse.mjs", |result| {
         assert_eq!(result["connections"], 2);
         assert_eq!(
             result["asked"],
             json!([{ "data": { "viewer": { "role": "ANONYMOUS" } } }])
-        );
-        assert_eq!(
-            result["posted"][0]["data"]["incidentUpdatePost"]["userErrors"],
-            json!([])
-        );
-        assert_eq!(
-            result["refused"][0]["errors"][0]["extensions"]["code"],
-            "GRAPHQL_VALIDATION_FAILED"
         );
     })
     .await;
@@ -36,8 +20,18 @@ async fn the_graphql_sse_client_that_is_cut_off_receives_the_rest_once_and_in_or
 
 #[tokio::test]
 async fn the_graphql_sse_client_that_is_cut_off_from_its_single_connection_goes_on_over_another() {
+    follows("graphql-sse-single.mjs", |result| {
+        assert_eq!(result["brought"], json!(["next 2", "complete 2"]));
+        assert_eq!(result["streams"], 2);
+        assert_eq!(result["asked"], json!([{ "data": { "viewer": { "role": "ADMIN" } } }]));
+    })
+    .await;
+}
+
+/// What is the same in both modes.
+async fn follows(script: &'static str, more: impl Fn(&Value)) {
     for_each_database(async |test| {
-        let Some(result) = run("graphql-sse-single.mjs", shop(test).await).await else {
+        let Some(result) = run(script, shop(test).await).await else {
             return;
         };
 
@@ -45,9 +39,6 @@ async fn the_graphql_sse_client_that_is_cut_off_from_its_single_connection_goes_
             result["told"],
             json!(["PageSnapshot", "first", "second", "third", "fourth", "over the stream"])
         );
-        assert_eq!(result["brought"], json!(["next 2", "complete 2"]));
-        assert_eq!(result["streams"], 2);
-        assert_eq!(result["asked"], json!([{ "data": { "viewer": { "role": "ADMIN" } } }]));
         assert_eq!(
             result["posted"][0]["data"]["incidentUpdatePost"]["userErrors"],
             json!([])
@@ -56,6 +47,7 @@ async fn the_graphql_sse_client_that_is_cut_off_from_its_single_connection_goes_
             result["refused"][0]["errors"][0]["extensions"]["code"],
             "GRAPHQL_VALIDATION_FAILED"
         );
+        more(&result);
     })
     .await;
 }

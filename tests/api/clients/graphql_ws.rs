@@ -5,11 +5,13 @@ use std::time::Duration;
 use allclear::app::Settings;
 use allclear::transport::{Config, Stop};
 use serde_json::json;
+use tracing::Level;
 
 use super::node::Node;
 use super::script::{Script, run, shop};
 use crate::support::database::for_each_database_with;
 use crate::support::for_each_database;
+use crate::support::lines::Lines;
 
 #[tokio::test]
 async fn the_graphql_ws_client_that_is_cut_off_receives_the_rest_once_and_in_order() {
@@ -70,6 +72,34 @@ async fn the_graphql_ws_client_that_is_not_heard_any_more_is_closed_and_comes_ba
 
         assert_eq!(result["told"], json!(["PageSnapshot", "first"]));
         assert_eq!(result["codes"], json!([1013]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_graphql_ws_client_that_stops_reading_is_cut_off_and_misses_nothing() {
+    let lines = Lines::default();
+    let _kept = lines.keep(Level::DEBUG);
+    let mut config = Config::default();
+    config.websocket.send_timeout = Duration::from_millis(500);
+    for_each_database_with(Settings::default(), config, async |test| {
+        lines.forget();
+        let Some(mut script) = Script::start("graphql-ws-stalled.mjs", shop(test).await) else {
+            return;
+        };
+        assert_eq!(script.line().await, "stalled");
+
+        lines.until("closing code=1013").await;
+        script.go_on().await;
+
+        let result = script.result().await;
+        assert_eq!(result["told"], json!(["PageSnapshot", "0", "1", "2", "3"]));
+        // The close stands behind what it did not read; it may be cut off before it comes to that.
+        let codes = result["codes"].as_array().expect("a list");
+        assert!(
+            matches!(codes.as_slice(), [code] if *code == 1013 || *code == 1006),
+            "{codes:?}"
+        );
     })
     .await;
 }

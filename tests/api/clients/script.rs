@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::Instant;
 
@@ -70,7 +70,7 @@ impl Script {
             .arg(folder.join(name))
             .current_dir(&folder)
             .envs(environment)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(complaints.try_clone().expect("a second handle"))
             .kill_on_drop(true)
@@ -99,6 +99,12 @@ impl Script {
             self.fail(&format!("it printed no line: {line:?}"))
         };
         serde_json::from_str(&line).unwrap_or_else(|_| self.fail(&format!("not JSON: {line}")))
+    }
+
+    /// Lets a script go on that waits to be told to.
+    pub(super) async fn go_on(&mut self) {
+        let stdin = self.child.stdin.as_mut().expect("it is piped");
+        stdin.write_all(b"\n").await.expect("it listens");
     }
 
     /// Its last line, once it has ended by itself and well.

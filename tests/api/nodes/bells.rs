@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use allclear::app::Settings;
 use allclear::store::Hearing;
 use futures_util::future::join_all;
-use sea_orm::ConnectionTrait;
+use sea_orm::sqlx::postgres::PgListener;
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 
 use super::{PATIENCE, on_postgres, relying_on_the_bell};
 use crate::support::database::Test;
@@ -29,6 +30,85 @@ async fn bodies(watcher: &mut Watcher, count: usize) -> Vec<String> {
 
 fn updates(count: usize) -> Vec<String> {
     (0..count).map(|turn| format!("Update {turn}")).collect()
+}
+
+/// Two nodes: an incident is written to on the first, and watched on the other.
+struct Pair {
+    first: Test,
+    other: Test,
+    incident: String,
+    watcher: Watcher,
+}
+
+impl Pair {
+    async fn of(first: Test, other: Test) -> Pair {
+        let page = first.page("shop").await;
+        Pair {
+            incident: first.incident(&page, "Checkout fails", None).await,
+            watcher: other.watch_from_now("shop").await.0,
+            first,
+            other,
+        }
+    }
+
+    /// Two that never look by themselves, of which the other hears the first.
+    async fn relying_on_the_bell() -> Option<Pair> {
+        let first = relying_on_the_bell().await?;
+        let other = first.another().await;
+        other.until_hearing(1).await;
+        Some(Pair::of(first, other).await)
+    }
+
+    /// Says so on the first node.
+    async fn say(&self, body: &str) {
+        self.first.say(&self.incident, body).await;
+    }
+
+    async fn stop(self) {
+        self.other.stop().await;
+        self.first.stop().await;
+    }
+}
+
+/// The way past a node to its database, whose connections can be cut there, and refused.
+struct Door {
+    aside: DatabaseConnection,
+    database: String,
+}
+
+impl Door {
+    async fn of(node: &Test) -> Door {
+        let aside = sea_orm::Database::connect(node.elsewhere()).await;
+        let database = node.url.split(['/', '?']).nth(3).expect("a URL names a database");
+        Door {
+            aside: aside.expect("the database answers"),
+            database: database.to_owned(),
+        }
+    }
+
+    async fn execute(&self, statement: &str) {
+        self.aside.execute_unprepared(statement).await.expect("a statement");
+    }
+
+    async fn allow(&self, allowed: bool) {
+        let database = &self.database;
+        self.execute(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS {allowed}"))
+            .await;
+    }
+
+    /// Cuts the connections of all nodes that call themselves so.
+    async fn cut(&self, application: &str) {
+        let database = &self.database;
+        self.execute(&format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE application_name = '{application}' AND datname = '{database}'"
+        ))
+        .await;
+    }
+
+    async fn close(self) {
+        self.aside.close().await.expect("the connection closes");
+    }
 }
 
 #[tokio::test]
@@ -141,131 +221,124 @@ async fn a_node_that_cannot_listen_at_all_serves_and_hears_by_looking() {
     };
     let nowhere = "postgres://allclear@127.0.0.1:9/nowhere".to_owned();
     let other = first.another_listening(Some(nowhere)).await;
-    let page = first.page("shop").await;
-    let incident = first.incident(&page, "Checkout fails", None).await;
-    let mut watcher = other.watch_from_now("shop").await.0;
+    let mut pair = Pair::of(first, other).await;
 
-    first.say(&incident, "Update 0").await;
+    pair.say("Update 0").await;
 
-    assert_eq!(bodies(&mut watcher, 1).await, updates(1));
-    assert_eq!(*other.app.store.hearing().borrow(), Hearing::No);
-    other.stop().await;
-    first.stop().await;
+    assert_eq!(bodies(&mut pair.watcher, 1).await, updates(1));
+    assert_eq!(*pair.other.app.store.hearing().borrow(), Hearing::No);
+    pair.stop().await;
 }
-
-const CUT: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE application_name = 'allclear-listen' AND datname = current_database()";
 
 #[tokio::test]
 async fn a_node_whose_listener_is_cut_off_misses_nothing_and_hears_again() {
-    let Some(first) = relying_on_the_bell().await else {
+    let Some(mut pair) = Pair::relying_on_the_bell().await else {
         return;
     };
-    let other = first.another().await;
-    let page = first.page("shop").await;
-    let incident = first.incident(&page, "Checkout fails", None).await;
-    other.until_hearing(1).await;
-    let mut watcher = other.watch_from_now("shop").await.0;
+    let door = Door::of(&pair.first).await;
 
     for round in 1..=3_u64 {
+        let Pair {
+            first,
+            other,
+            incident,
+            watcher,
+        } = &mut pair;
         let cutting = async {
-            first.tamper(CUT).await;
+            door.cut("allclear-listen").await;
             other.until_hearing(round + 1).await;
         };
         let posting = async {
             for body in updates(20) {
-                first.say(&incident, &body).await;
+                first.say(incident, &body).await;
             }
         };
-        let ((), (), heard) = tokio::join!(cutting, posting, bodies(&mut watcher, 20));
-        first.say(&incident, "Update 0").await;
+        let ((), (), heard) = tokio::join!(cutting, posting, bodies(watcher, 20));
+        first.say(incident, "Update 0").await;
 
         assert_eq!(heard, updates(20));
-        assert_eq!(bodies(&mut watcher, 1).await, updates(1));
+        assert_eq!(bodies(watcher, 1).await, updates(1));
     }
-    other.stop().await;
-    first.stop().await;
+    door.close().await;
+    pair.stop().await;
 }
 
 #[tokio::test]
 async fn what_changes_while_a_node_cannot_hear_is_read_once_it_hears_again() {
-    let Some(first) = relying_on_the_bell().await else {
+    let Some(mut pair) = Pair::relying_on_the_bell().await else {
         return;
     };
-    let other = first.another().await;
-    let page = first.page("shop").await;
-    let incident = first.incident(&page, "Checkout fails", None).await;
-    other.until_hearing(1).await;
-    let mut watcher = other.watch_from_now("shop").await.0;
-    let aside = sea_orm::Database::connect(first.elsewhere()).await;
-    let aside = aside.expect("the database answers");
-    let name = first.url.split(['/', '?']).nth(3).expect("a URL names a database");
-    let allow = async |allowed: bool| {
-        let statement = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}");
-        aside.execute_unprepared(&statement).await.expect("a statement");
-    };
+    let door = Door::of(&pair.first).await;
 
-    allow(false).await;
-    let cut = CUT.replace("current_database()", &format!("'{name}'"));
-    aside.execute_unprepared(&cut).await.expect("a statement");
-    let mut hearing = other.app.store.hearing();
+    door.allow(false).await;
+    door.cut("allclear-listen").await;
+    let mut hearing = pair.other.app.store.hearing();
     let deaf = tokio::time::timeout(PATIENCE, hearing.wait_for(|hearing| *hearing == Hearing::No));
     let deaf = deaf.await.expect("it is cut off in time");
     deaf.expect("the store is there");
-    first.say(&incident, "Update 0").await;
-    allow(true).await;
+    pair.say("Update 0").await;
+    door.allow(true).await;
 
-    assert_eq!(bodies(&mut watcher, 1).await, updates(1));
-    other.until_hearing(2).await;
-    aside.close().await.expect("the connection closes");
-    other.stop().await;
-    first.stop().await;
+    assert_eq!(bodies(&mut pair.watcher, 1).await, updates(1));
+    pair.other.until_hearing(2).await;
+    door.close().await;
+    pair.stop().await;
 }
 
 #[tokio::test]
 async fn the_notifying_connection_that_is_cut_off_is_made_again() {
-    let Some(first) = relying_on_the_bell().await else {
+    let Some(mut pair) = Pair::relying_on_the_bell().await else {
         return;
     };
-    let other = first.another().await;
-    let page = first.page("shop").await;
-    let incident = first.incident(&page, "Checkout fails", None).await;
-    other.until_hearing(1).await;
-    let mut watcher = other.watch_from_now("shop").await.0;
+    let door = Door::of(&pair.first).await;
 
-    for turn in 0..5 {
-        first.tamper(&CUT.replace("listen", "notify")).await;
-        first.say(&incident, &format!("Update {turn}")).await;
+    for body in updates(5) {
+        door.cut("allclear-notify").await;
+        pair.say(&body).await;
     }
 
-    assert_eq!(bodies(&mut watcher, 5).await, updates(5));
-    other.stop().await;
-    first.stop().await;
+    assert_eq!(bodies(&mut pair.watcher, 5).await, updates(5));
+    door.close().await;
+    pair.stop().await;
 }
 
 #[tokio::test]
-async fn many_changes_at_once_ring_less_often_than_they_are() {
+async fn changes_that_cannot_be_rung_for_yet_are_rung_for_once() {
     let Some(first) = relying_on_the_bell().await else {
         return;
     };
     let page = first.page("shop").await;
     let incident = first.incident(&page, "Checkout fails", None).await;
-    let listening = sea_orm::sqlx::postgres::PgListener::connect(&first.url).await;
+    let listening = PgListener::connect(&first.url).await;
     let mut listener = listening.expect("the database answers");
     listener.listen("allclear_log").await.expect("it can be listened to");
     first.until_hearing(1).await;
+    let next = async |listener: &mut PgListener| {
+        let bell = tokio::time::timeout(PATIENCE, listener.recv()).await;
+        let bell = bell.expect("a bell in time").expect("a bell");
+        bell.payload().to_owned()
+    };
+    let door = Door::of(&first).await;
 
-    join_all((0..CHANGES).map(async |turn| first.say(&incident, &format!("Update {turn}")).await)).await;
+    door.allow(false).await;
+    door.cut("allclear-notify").await;
+    for body in updates(20) {
+        first.say(&incident, &body).await;
+    }
+    door.allow(true).await;
+    while !next(&mut listener).await.starts_with(&uuid(&page).to_string()) {}
     let last = first.page("last").await;
-    let mut bells = 0;
+    let mut bells = 1;
     loop {
-        let bell = listener.recv().await.expect("a bell");
-        if bell.payload().starts_with(&uuid(&last).to_string()) {
+        let bell = next(&mut listener).await;
+        if bell.starts_with(&uuid(&last).to_string()) {
             break;
         }
-        bells += usize::from(bell.payload().starts_with(&uuid(&page).to_string()));
+        bells += usize::from(bell.starts_with(&uuid(&page).to_string()));
     }
 
-    assert!((1..=CHANGES).contains(&bells), "{bells} bells");
+    // One, and what was under way from before.
+    assert!(bells <= 4, "{bells} bells");
+    door.close().await;
     first.stop().await;
 }

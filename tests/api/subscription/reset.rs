@@ -3,7 +3,7 @@
 use allclear::domain::cursor::Cursor;
 use serde_json::json;
 
-use crate::support::database::noon;
+use crate::support::database::{ADMIN, noon};
 use crate::support::for_each_database;
 use crate::support::log::number;
 
@@ -118,6 +118,41 @@ async fn polling_from_a_cursor_that_cannot_be_gone_on_from_gives_one_reset() {
                 "nodes": [{ "__typename": "PageReset", "cursor": cursor }],
                 "pageInfo": { "hasNextPage": false, "endCursor": cursor } } })
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_source_that_is_reset_is_told_where_it_goes_on() {
+    for_each_database(async |test| {
+        let page = test.page("shop").await;
+        let (watcher, cursor) = test.watch_from_now("shop").await;
+        drop(watcher);
+        let start = cursor.as_str().expect("a cursor");
+        test.incident(&page, "Checkout fails", None).await;
+        test.app.clock.set(noon().plus_millis(2 * DAY));
+        test.incident(&page, "Search is slow", None).await;
+        test.app.store.prune(noon().plus_millis(DAY)).await.expect("it prunes");
+        let document = "subscription { pageEvents(page: \"shop\") { __typename cursor } }";
+        let url = url::Url::parse_with_params(&test.graphql(), [("query", document)]).expect("a URL");
+
+        let get = test.http.get(url.as_str()).bearer_auth(ADMIN);
+        let get = get.header("accept", "text/event-stream").header("last-event-id", start);
+        let mut response = get.send().await.expect("the server answers");
+        let mut text = String::new();
+        while !text.contains("IncidentOpened") {
+            if text.contains("PageReset") {
+                test.incident(&page, "And mail", None).await;
+            }
+            let chunk = response.chunk().await.expect("a chunk").expect("not the end");
+            text += std::str::from_utf8(&chunk).expect("text");
+        }
+
+        let ids: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("id: ")).collect();
+        assert_eq!(ids.len(), 2, "{text}");
+        for id in ids {
+            assert!(text.contains(&format!("\"cursor\":\"{id}\"")), "{text}");
+        }
     })
     .await;
 }

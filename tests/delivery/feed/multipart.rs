@@ -14,7 +14,7 @@ pub(crate) struct Parts(Body);
 
 impl Parts {
     pub(super) async fn open(address: SocketAddr, request: &Request) -> Result<Parts, End> {
-        let mut body = Body::open(address, request, ACCEPT, "multipart/mixed").await?;
+        let mut body = Body::post(address, request, ACCEPT, "multipart/mixed").await?;
         body.until(BOUNDARY).await?;
         Ok(Parts(body))
     }
