@@ -2,6 +2,7 @@
 
 mod import;
 mod serve;
+mod token;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -38,6 +39,8 @@ enum Command {
     Schema,
     /// Read what another system knows into a page.
     Import(import::Import),
+    /// Hand out tokens for the API, list them, or take them back.
+    Token(token::Tokens),
 }
 
 /// Where the database is.
@@ -100,6 +103,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             }
             Command::Schema => say(crate::graphql::sdl().trim_end()),
             Command::Import(import) => import.run().await,
+            Command::Token(tokens) => tokens.run().await,
         }
     })
 }

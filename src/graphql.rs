@@ -17,6 +17,7 @@ pub mod selection;
 pub mod server;
 pub mod subscription;
 pub mod timeline;
+pub mod token;
 pub mod user_error;
 mod watch;
 

@@ -6,6 +6,7 @@ mod loader;
 pub mod log;
 pub mod maintenance;
 pub mod page;
+pub mod token;
 mod view;
 mod window;
 

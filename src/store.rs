@@ -6,6 +6,7 @@ mod listen;
 pub mod log;
 mod setting;
 mod snapshot;
+mod token;
 mod write;
 
 pub(crate) use connect::in_time;

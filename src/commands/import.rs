@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Call, Context, page, valid};
-use crate::domain::audience::Audience;
 use crate::domain::code::Word;
 use crate::domain::page::{Page, Visibility};
 use crate::domain::refusal::{Refusal, Refused};
+use crate::domain::role::Sight;
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::{self, Change, MAX_UPDATES, Update};
 use crate::error::{Error, Result};
@@ -154,7 +154,7 @@ impl Record<'_> {
 impl Import<'_> {
     async fn page_for(&mut self, capture: &Capture, slug: &str) -> Result<Page> {
         let captured = &capture.page;
-        let view = View::now(&self.context.app, Audience::Staff);
+        let view = View::now(&self.context.app, Sight::ALL);
         if let Some(page) = queries::page::by_slug(&view, slug).await? {
             self.report.pages.add(false, 1);
             return Ok(page);

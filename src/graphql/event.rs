@@ -414,7 +414,7 @@ impl PageEvent {
         let seen = Seen {
             cursor,
             at: entry.at,
-            payload: Arc::clone(entry.seen_by(past.audience())),
+            payload: Arc::clone(entry.seen_by(past.audience_of(entry.page))),
             view: past,
         };
         PageEvent::from_seen(entry.kind, seen)

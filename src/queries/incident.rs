@@ -210,7 +210,10 @@ pub async fn by_updates(view: &View, updates: &[Uuid]) -> Result<Vec<Incident>> 
 fn seen(view: &View, incidents: Vec<Incident>) -> Vec<Incident> {
     incidents
         .into_iter()
-        .map(|incident| incident.seen_by(view.audience()))
+        .map(|incident| {
+            let audience = view.audience_of(incident.page);
+            incident.seen_by(audience)
+        })
         .collect()
 }
 
@@ -223,7 +226,7 @@ async fn past_matching(view: &View, page: Uuid, place: Place, filter: &Filter) -
             let mut incidents = Vec::new();
             for entry in entries {
                 if let Subject::Incident(incident) = &entry.payload.subject {
-                    incidents.push(incident.clone().seen_by(view.audience()));
+                    incidents.push(incident.clone().seen_by(view.audience_of(page)));
                 }
             }
             incidents.sort_by_key(|incident| std::cmp::Reverse(key(incident)));

@@ -1,5 +1,7 @@
 //! `Write`: the one way to change anything. Rows, events, heads and audit become visible together, or not at all.
 
+use std::net::IpAddr;
+
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, LockType};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
@@ -17,6 +19,7 @@ use crate::domain::audience::Audience;
 use crate::domain::event::EventKind;
 use crate::domain::event::{Event, PAYLOAD_VERSION, Payload};
 use crate::domain::impact;
+use crate::domain::role::Scope;
 use crate::domain::time::Timestamp;
 use crate::entity::{self, audit, component, event, page, page_log};
 use crate::error::{Error, Result};
@@ -28,13 +31,40 @@ use crate::seeded::{Bug, seeded};
 /// each other up so would be a deadlock. SQLite has one writer and needs no lock.
 pub const ROW_LOCK: LockType = LockType::NoKeyUpdate;
 
-/// Who changes something, for the audit.
+/// Who changes something, for the audit, and where they may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Author {
     /// Who: the name of the token.
     pub actor: String,
+    /// The token, where it is one of many.
+    pub token: Option<Uuid>,
     /// The request it came with.
     pub request_id: String,
+    /// Where it came from.
+    pub address: Option<IpAddr>,
+    /// The pages that may be changed.
+    pub scope: Scope,
+}
+
+impl Author {
+    /// The server itself: its automation, its import, its demo.
+    pub fn server(request_id: &str) -> Author {
+        Author {
+            actor: "server".to_owned(),
+            token: None,
+            request_id: request_id.to_owned(),
+            address: None,
+            scope: Scope::All,
+        }
+    }
+
+    /// Whose idempotency keys theirs are: names are not unique.
+    pub fn key_scope(&self) -> String {
+        match self.token {
+            Some(token) => format!("token:{token}"),
+            None => self.actor.clone(),
+        }
+    }
 }
 
 /// A transaction that changes one page. Dropping it undoes everything.
@@ -48,6 +78,8 @@ pub struct Write {
     action: &'static str,
     now: Timestamp,
     page: Option<Uuid>,
+    /// What was changed that is on no page.
+    noted: Option<Uuid>,
     events: Vec<Event>,
     /// Where [`Bug::NumberBeforeLock`] takes its numbers.
     #[cfg(feature = "seeded-bugs")]
@@ -72,6 +104,7 @@ impl Store {
             action,
             now,
             page: None,
+            noted: None,
             events: Vec::new(),
             #[cfg(feature = "seeded-bugs")]
             pool: self.writer.clone(),
@@ -132,15 +165,27 @@ impl Write {
         self.events.push(event);
     }
 
+    /// Has the audit keep that a token was changed when this commits.
+    pub const fn note(&mut self, token: Uuid) {
+        self.noted = Some(token);
+    }
+
     /// Numbers the events, makes everything visible, and rings the doorbell.
     ///
     /// # Errors
-    /// `Unavailable` or `Database`; then nothing has changed, unless the connection broke during the commit itself.
+    /// `Forbidden` on a page that is none of the author's, which no command lets it come to; `Unavailable` or `Database`.
+    /// Then nothing has changed, unless the connection broke during the commit itself.
     pub async fn commit(mut self) -> Result<()> {
+        if self.page.is_some_and(|page| !self.author.scope.covers(page)) {
+            return Err(Error::Forbidden);
+        }
         let events = std::mem::take(&mut self.events);
         let page = self.page.filter(|_| !events.is_empty());
         if let Some(page) = page {
             self.append(page, events).await?;
+        }
+        if let Some(token) = self.noted {
+            self.audit(None, Some(("token", token))).await?;
         }
         if let Some(page) = page.filter(|_| seeded(Bug::BellBeforeCommit)) {
             self.bell.ring(page);
@@ -170,7 +215,10 @@ impl Write {
         let is_public = |event: &Event| event.audience(stands.0.visibility) == Audience::Public;
         let public_count = events.iter().filter(|event| is_public(event)).count();
         let public_head = self.raise_public_head(heads, page, &log, public_count).await?;
-        self.audit(page, events.first()).await?;
+        let subject = events
+            .first()
+            .map(|event| (event.subject.kind().as_str(), event.subject.id(page)));
+        self.audit(Some(page), subject).await?;
 
         let staff_numbers = log.staff_head - count(events.len()) + 1..;
         let mut public_number = public_head - count(public_count);
@@ -273,16 +321,16 @@ impl Write {
         Ok((page, impact::condition(&statuses)))
     }
 
-    async fn audit(&self, page: Uuid, event: Option<&Event>) -> Result<()> {
+    async fn audit(&self, page: Option<Uuid>, subject: Option<(&str, Uuid)>) -> Result<()> {
         let row = audit::Model {
             id: Uuid::now_v7(),
             at: self.now.millis(),
             actor: self.author.actor.clone(),
             action: self.action.to_owned(),
             request_id: self.author.request_id.clone(),
-            page_id: Some(page),
-            subject_kind: event.map(|event| event.subject.kind().as_str().to_owned()),
-            subject_id: event.map(|event| event.subject.id(page)),
+            page_id: page,
+            subject_kind: subject.map(|(kind, _)| kind.to_owned()),
+            subject_id: subject.map(|(_, id)| id),
         };
         audit::Entity::insert(row.into_active_model().reset_all())
             .exec_without_returning(self.db())

@@ -1,10 +1,14 @@
 //! Who sends a request: what the edge asks of the access module.
 
 use std::future::Future;
+use std::net::IpAddr;
 
 use async_graphql::Request;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::ConnectInfo;
+use axum::http::{Extensions, HeaderMap, StatusCode, header};
+use futures_util::future::BoxFuture;
 
+use super::server::Link;
 use super::{RequestError, RequestId};
 
 /// The access module, as the edge sees it.
@@ -16,8 +20,18 @@ pub trait Authenticate: Clone + Send + Sync + 'static {
     /// What is known of a sender once its token was looked at.
     type Sender: Send + Sync + 'static;
 
-    /// Says whom a token belongs to. No token is a sender too: the public.
-    fn authenticate(&self, bearer: Option<&str>) -> impl Future<Output = Result<Self::Sender, Refused>> + Send;
+    /// Says whom a token belongs to, that came from an address. No token is a sender too: the public.
+    fn authenticate(
+        &self,
+        bearer: Option<&str>,
+        from: Option<IpAddr>,
+    ) -> impl Future<Output = Result<Self::Sender, Refused>> + Send;
+
+    /// Waits until the sender's token opens nothing any more, which ends what it subscribed to; none for a sender whom
+    /// that cannot happen to, who then costs nothing.
+    fn ended(&self, _sender: &Self::Sender) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
 
     /// Puts what resolvers need to know (the sender, the request id) into a request.
     fn admit(
@@ -62,6 +76,12 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
     };
     let token = value.to_str().ok().and_then(bearer_token);
     token.map(Some).ok_or(Refused::Unauthenticated)
+}
+
+/// The address that a request came from: that of the connection.
+pub(super) fn address(extensions: &Extensions) -> Option<IpAddr> {
+    let link = extensions.get::<ConnectInfo<Link>>();
+    link.map(|ConnectInfo(Link { peer, .. })| peer.ip())
 }
 
 /// The token of `Bearer <token>`; the scheme's case does not matter (RFC 9110, 11.1).

@@ -9,6 +9,7 @@ mod body;
 pub(super) mod single;
 mod stream;
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -94,7 +95,7 @@ async fn answer<E: Engine, A: Authenticate>(
     request: Request,
 ) -> Result<Response, RequestError> {
     let (parts, content) = request.into_parts();
-    let bearer = access::bearer(&parts.headers)?;
+    let (bearer, from) = (access::bearer(&parts.headers)?, access::address(&parts.extensions));
     let request = match parts.method {
         Method::POST => body::posted(&parts.headers, content, &edge.config).await?,
         _ => body::in_query(parts.uri.query().unwrap_or_default())?,
@@ -117,11 +118,11 @@ async fn answer<E: Engine, A: Authenticate>(
     }
     match accepted.stream {
         Some(stream) if operation == OperationType::Subscription || accepted.media.is_none() => {
-            let sender = Arc::new(edge.access.authenticate(bearer).await?);
+            let sender = Arc::new(edge.access.authenticate(bearer, from).await?);
             let session = Session::only(edge, &parts, stream, request_id)?;
             Ok(session.run_only(sender, request_id, checked, last_event_id(&parts)))
         }
-        _ => plain(edge, request_id, accepted.plain(), bearer, checked?).await,
+        _ => plain(edge, request_id, accepted.plain(), (bearer, from), checked?).await,
     }
 }
 
@@ -130,10 +131,10 @@ async fn plain<E: Engine, A: Authenticate>(
     edge: &Edge<E, A>,
     request_id: &RequestId,
     media: Media,
-    bearer: Option<&str>,
+    (bearer, from): (Option<&str>, Option<IpAddr>),
     checked: Checked,
 ) -> Result<Response, RequestError> {
-    let sender = edge.access.authenticate(bearer).await?;
+    let sender = edge.access.authenticate(bearer, from).await?;
     let request = edge.access.admit(&sender, request_id, checked.request).await?;
     let response = edge.engine.execute(request).await;
     Ok(respond(media, Answer::new(response, checked.compound, request_id)))

@@ -125,10 +125,16 @@ impl Listener for Wired {
 
 /// The connection that a request came by.
 #[derive(Clone, Debug)]
-pub(super) struct Link(pub(super) Arc<Wire>);
+pub(super) struct Link {
+    pub(super) wire: Arc<Wire>,
+    pub(super) peer: SocketAddr,
+}
 
 impl Connected<IncomingStream<'_, Wired>> for Link {
     fn connect_info(stream: IncomingStream<'_, Wired>) -> Link {
-        Link(Arc::clone(&stream.io().0))
+        Link {
+            wire: Arc::clone(&stream.io().0),
+            peer: *stream.remote_addr(),
+        }
     }
 }

@@ -32,4 +32,6 @@ mod statements;
 mod storage;
 mod subscription;
 mod timeline;
+mod token;
+mod token_end;
 mod uptime;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use allclear::access::Caller;
 use allclear::commands::{Context, import, maintenance};
 use allclear::statuspage::Capture;
+use allclear::store::Author;
 use serde_json::{Value, json};
 
 use crate::support::database::{Test, noon};
@@ -250,7 +250,7 @@ async fn run_beside(test: &Test, recording: &mut Recording) {
     recording.statements.extend(statements);
     let context = Context {
         app: test.app.clone(),
-        author: Caller::server("import").author().expect("the server may write"),
+        author: Author::server("import"),
     };
     let capture = Capture::read(&fixture()).expect("a capture");
     let (report, statements) = recorded(import::statuspage(&context, &capture, "parcelway", |_| {})).await;
