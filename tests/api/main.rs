@@ -26,6 +26,7 @@ mod page;
 mod plans;
 mod postmortem;
 mod private_page;
+mod rights;
 mod schema;
 mod shutdown;
 mod statements;
