@@ -7,6 +7,7 @@ mod m0002_incidents;
 mod m0003_maintenances;
 mod m0004_log;
 mod m0005_tokens;
+mod m0006_audiences;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_maintenances::Migration),
             Box::new(m0004_log::Migration),
             Box::new(m0005_tokens::Migration),
+            Box::new(m0006_audiences::Migration),
         ]
     }
 }

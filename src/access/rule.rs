@@ -44,7 +44,7 @@ impl Right {
 }
 
 /// Each root field of the API, and what it asks for. Names are unique among queries, mutations and subscriptions.
-pub const RULES: [(&str, Right); 40] = [
+pub const RULES: [(&str, Right); 42] = [
     // Query
     ("node", Right::Look),
     ("nodes", Right::Look),
@@ -62,10 +62,12 @@ pub const RULES: [(&str, Right); 40] = [
     ("incidentAmend", Right::Respond),
     ("incidentBackfill", Right::Respond),
     ("incidentOpen", Right::Respond),
+    ("incidentPublish", Right::Respond),
     ("incidentReopen", Right::Respond),
     ("incidentResolve", Right::Respond),
     ("incidentUpdateEdit", Right::Respond),
     ("incidentUpdatePost", Right::Respond),
+    ("incidentUpdatePublish", Right::Respond),
     ("maintenanceAmend", Right::Respond),
     ("maintenanceCancel", Right::Respond),
     ("maintenanceComplete", Right::Respond),

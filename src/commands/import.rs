@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Call, Context, page, valid};
+use crate::domain::audience::Audience;
 use crate::domain::code::Word;
 use crate::domain::page::{Page, Visibility};
 use crate::domain::refusal::{Refusal, Refused};
@@ -282,6 +283,7 @@ fn timeline<S: Word>(
             revisions: Vec::new(),
             changes,
             external_ref,
+            audience: Audience::Public,
         });
     }
     timeline::sort(&mut updates);

@@ -108,6 +108,8 @@ pub enum Refusal {
     BackfillNotResolved,
     #[error("a postmortem is changed by drafting and publishing it again")]
     UpdateIsPostmortem,
+    #[error("what only the staff sees cannot change what the public sees: statuses and components")]
+    StaffOnly,
     #[error("a token must expire in the future")]
     ExpiryInPast,
     #[error("this token was revoked, or has expired")]
@@ -150,6 +152,7 @@ impl Refusal {
             Refusal::UpdatesOutOfOrder => "UPDATES_OUT_OF_ORDER",
             Refusal::BackfillNotResolved => "BACKFILL_NOT_RESOLVED",
             Refusal::UpdateIsPostmortem => "UPDATE_IS_POSTMORTEM",
+            Refusal::StaffOnly => "STAFF_ONLY",
             Refusal::ExpiryInPast => "EXPIRY_IN_PAST",
             Refusal::TokenEnded => "TOKEN_ENDED",
             Refusal::GraceTooLong { .. } => "GRACE_TOO_LONG",

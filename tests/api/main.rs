@@ -28,6 +28,7 @@ mod postmortem;
 mod private_page;
 mod rights;
 mod schema;
+mod staff;
 mod shutdown;
 mod statements;
 mod storage;
