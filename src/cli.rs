@@ -1,5 +1,6 @@
 //! The command line: flags and environment variables are the whole configuration.
 
+mod audit;
 mod import;
 mod serve;
 mod token;
@@ -39,6 +40,8 @@ enum Command {
     Schema,
     /// Read what another system knows into a page.
     Import(import::Import),
+    /// Hold the audit against its hashes.
+    Audit(audit::Audit),
     /// Hand out tokens for the API, list them, or take them back.
     Token(token::Tokens),
 }
@@ -103,6 +106,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             }
             Command::Schema => say(crate::graphql::sdl().trim_end()),
             Command::Import(import) => import.run().await,
+            Command::Audit(audit) => audit.run().await,
             Command::Token(tokens) => tokens.run().await,
         }
     })

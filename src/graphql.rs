@@ -1,5 +1,6 @@
 //! The API: what GraphQL calls things, and how each is answered.
 
+pub mod audit;
 pub mod component;
 mod connection;
 pub mod enums;

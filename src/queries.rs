@@ -1,5 +1,6 @@
 //! Everything that only looks: through a `View`, which is the page as one audience sees it at one moment.
 
+pub mod audit;
 pub mod component;
 pub mod incident;
 mod loader;

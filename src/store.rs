@@ -1,5 +1,6 @@
 //! The database: connecting to it, reading one consistent state of it, and `Write`, the one way to change it.
 
+pub mod audit;
 mod bell;
 mod connect;
 mod listen;

@@ -8,6 +8,7 @@ mod m0003_maintenances;
 mod m0004_log;
 mod m0005_tokens;
 mod m0006_audiences;
+mod m0007_audit_chains;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_log::Migration),
             Box::new(m0005_tokens::Migration),
             Box::new(m0006_audiences::Migration),
+            Box::new(m0007_audit_chains::Migration),
         ]
     }
 }

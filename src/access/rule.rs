@@ -44,8 +44,9 @@ impl Right {
 }
 
 /// Each root field of the API, and what it asks for. Names are unique among queries, mutations and subscriptions.
-pub const RULES: [(&str, Right); 42] = [
+pub const RULES: [(&str, Right); 43] = [
     // Query
+    ("auditEntries", Right::Administer),
     ("node", Right::Look),
     ("nodes", Right::Look),
     ("page", Right::Look),

@@ -129,7 +129,7 @@ mod tests {
         let mut page = sample::payload(Subject::Page).page;
         page.visibility = Visibility::Private;
         let of = |pages: &[Uuid]| Sight::Staff(pages.iter().copied().collect());
-        let other = Uuid::from_u128(1);
+        let other = Uuid::from_u128(99);
 
         let reached =
             [Sight::ALL, of(&[other, page.id]), of(&[other]), of(&[]), Sight::Public].map(|sight| sight.reaches(&page));

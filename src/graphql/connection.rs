@@ -22,6 +22,7 @@ pub(super) enum Counted {
     Known(usize),
     Pages,
     Tokens,
+    Audit,
     Incidents(uuid::Uuid, Box<crate::queries::incident::Filter>),
     Maintenances(uuid::Uuid, crate::queries::maintenance::Filter),
     StatusChanges(uuid::Uuid),
@@ -34,6 +35,7 @@ impl Total {
         Ok(match &self.counted {
             Counted::Known(count) => *count as u64,
             Counted::Pages => crate::queries::page::count(&self.view).await?,
+            Counted::Audit => crate::queries::audit::count(&self.view).await?,
             Counted::Tokens => crate::queries::token::count(&self.view).await?,
             Counted::Incidents(page, filter) => crate::queries::incident::count(&self.view, *page, filter).await?,
             Counted::Maintenances(page, filter) => {

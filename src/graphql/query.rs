@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
+use super::audit::AuditEntry;
 use super::connection::{self, Arguments, Counted, Counting, MOST};
 use super::error::{Failure, Result};
 use super::node::{self, Node};
@@ -145,6 +146,35 @@ impl Query {
             slice,
             Counted::Tokens,
             queries::token::key,
+            node,
+        ))
+    }
+
+    /// Who did what, newest first: each change is kept in the transaction that makes it. For admins of all pages
+    /// (`FORBIDDEN`).
+    async fn audit_entries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many items from the beginning, 1 to 100. Give this or `last`.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<Counting<AuditEntry>> {
+        let (view, caller) = (view(ctx)?, caller(ctx)?);
+        let window = Arguments {
+            first,
+            after,
+            last,
+            before,
+        }
+        .window()?;
+        let slice = queries::audit::list(&view, window).await?;
+        let node = |entry| AuditEntry::new(entry, view.clone(), caller.clone());
+        Ok(connection::build(
+            &view,
+            slice,
+            Counted::Audit,
+            queries::audit::key,
             node,
         ))
     }

@@ -11,6 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::Store;
+use super::audit::{self, Deed, Head};
 use super::bell::Bell;
 use super::log::stored;
 use crate::clock::Clock;
@@ -21,7 +22,7 @@ use crate::domain::event::{Event, PAYLOAD_VERSION, Payload};
 use crate::domain::impact;
 use crate::domain::role::Scope;
 use crate::domain::time::Timestamp;
-use crate::entity::{self, audit, component, event, page, page_log};
+use crate::entity::{self, component, event, page, page_log};
 use crate::error::{Error, Result};
 use crate::seeded::{Bug, seeded};
 
@@ -151,6 +152,8 @@ impl Write {
             public_floor: 0,
             staff_floor: 0,
             last_at: self.now.millis(),
+            audit_count: 0,
+            audit_hash: String::new(),
         };
         page_log::Entity::insert(log.into_active_model().reset_all())
             .exec_without_returning(self.db())
@@ -185,7 +188,8 @@ impl Write {
             self.append(page, events).await?;
         }
         if let Some(token) = self.noted {
-            self.audit(None, Some(("token", token))).await?;
+            let deed = self.deed(None, Some(("token", token)));
+            audit::append_to_server(self.db(), &self.author, deed).await?;
         }
         if let Some(page) = page.filter(|_| seeded(Bug::BellBeforeCommit)) {
             self.bell.ring(page);
@@ -214,11 +218,16 @@ impl Write {
         let stands = self.page_and_condition(page).await?;
         let is_public = |event: &Event| event.audience(stands.0.visibility) == Audience::Public;
         let public_count = events.iter().filter(|event| is_public(event)).count();
-        let public_head = self.raise_public_head(heads, page, &log, public_count).await?;
         let subject = events
             .first()
             .map(|event| (event.subject.kind().as_str(), event.subject.id(page)));
-        self.audit(Some(page), subject).await?;
+        let head = Head {
+            count: log.audit_count,
+            hash: log.audit_hash.clone(),
+        };
+        let (entry, head) = audit::next(&head, &self.author, self.deed(Some(page), subject))?;
+        let public_head = self.raise_other_heads(heads, page, public_count, &head).await?;
+        audit::insert(self.db(), entry).await?;
 
         let staff_numbers = log.staff_head - count(events.len()) + 1..;
         let mut public_number = public_head - count(public_count);
@@ -276,27 +285,36 @@ impl Write {
         raised.into_iter().next().ok_or_else(no_log)
     }
 
-    /// Raises the public head under the lock that raising the other took, once it is known who may hear.
-    async fn raise_public_head(
+    /// Raises the public head and that of the audit under the lock that raising the other took, once it is known who may
+    /// hear.
+    async fn raise_other_heads(
         &self,
         heads: &impl ConnectionTrait,
         page: Uuid,
-        log: &page_log::Model,
         by: usize,
+        audit: &Head,
     ) -> Result<i64> {
-        if by == 0 {
-            return Ok(log.public_head);
-        }
         let raised = page_log::Entity::update_many()
             .col_expr(
                 page_log::Column::PublicHead,
                 Expr::col(page_log::Column::PublicHead).add(count(by)),
             )
+            .col_expr(page_log::Column::AuditCount, Expr::value(audit.count))
+            .col_expr(page_log::Column::AuditHash, Expr::value(audit.hash.as_str()))
             .filter(page_log::Column::PageId.eq(page))
             .exec_with_returning(heads)
             .await?;
         let raised = raised.into_iter().next();
         raised.map(|log| log.public_head).ok_or_else(no_log)
+    }
+
+    fn deed<'a>(&'a self, page: Option<Uuid>, subject: Option<(&'a str, Uuid)>) -> Deed<'a> {
+        Deed {
+            at: self.now,
+            action: self.action,
+            page,
+            subject,
+        }
     }
 
     /// The page and what its components make of it, read under the lock of the heads: each event says what stood at
@@ -319,23 +337,6 @@ impl Write {
             .map(|status| entity::word(status))
             .collect::<Result<Vec<_>>>()?;
         Ok((page, impact::condition(&statuses)))
-    }
-
-    async fn audit(&self, page: Option<Uuid>, subject: Option<(&str, Uuid)>) -> Result<()> {
-        let row = audit::Model {
-            id: Uuid::now_v7(),
-            at: self.now.millis(),
-            actor: self.author.actor.clone(),
-            action: self.action.to_owned(),
-            request_id: self.author.request_id.clone(),
-            page_id: page,
-            subject_kind: subject.map(|(kind, _)| kind.to_owned()),
-            subject_id: subject.map(|(_, id)| id),
-        };
-        audit::Entity::insert(row.into_active_model().reset_all())
-            .exec_without_returning(self.db())
-            .await?;
-        Ok(())
     }
 }
 

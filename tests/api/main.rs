@@ -3,6 +3,7 @@
 mod support;
 
 mod access;
+mod audit;
 mod backfill;
 mod bad_input;
 mod bad_request;
