@@ -6,6 +6,7 @@
 mod keyring;
 mod rule;
 pub mod secret;
+mod ticket;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::store::{Author, Store};
 use keyring::{Key, Keyring};
 use secret::{Hash, Secret};
+use ticket::Seal;
 
 pub use keyring::TENDING;
 pub use rule::{RULES, Right};
@@ -26,7 +28,11 @@ pub use rule::{RULES, Right};
 /// The fewest characters an admin token has that was given: 32 random letters and digits cannot be guessed.
 pub const SHORTEST_TOKEN: usize = 32;
 
+/// For how many seconds a ticket may be made: long enough to open a stream, short enough to be no use in a log.
+pub const TICKET_SECONDS: std::ops::RangeInclusive<i64> = 1..=300;
+
 const ADMIN_TOKEN: &str = "admin_token_sha256";
+const TICKET_SEAL: &str = "ticket_seal";
 
 /// The tokens that open this server; only their hashes are kept.
 #[derive(Debug)]
@@ -35,6 +41,8 @@ pub struct Access {
     admin: Hash,
     bootstrap: Arc<Holder>,
     keyring: Keyring,
+    /// None for programs that serve nobody.
+    seal: Option<Seal>,
 }
 
 /// Whom a token stands for.
@@ -67,12 +75,14 @@ pub enum Pass {
     /// The admin token that a server begins with.
     Bootstrap,
     Key(Arc<Key>),
+    /// A ticket for the holder of a key, or of the admin token.
+    Ticket(Option<Arc<Key>>),
 }
 
 impl Pass {
     /// Waits until it opens nothing any more; none where that never happens.
     pub fn ended(&self) -> Option<impl Future<Output = ()> + Send + use<>> {
-        let Pass::Key(key) = self else {
+        let (Pass::Key(key) | Pass::Ticket(Some(key))) = self else {
             return None;
         };
         let key = Arc::clone(key);
@@ -91,6 +101,8 @@ pub struct Caller {
     pub request_id: String,
     /// Where it came from.
     pub address: Option<IpAddr>,
+    /// They have a ticket, which only sees.
+    pub only_sees: bool,
 }
 
 impl Access {
@@ -101,26 +113,28 @@ impl Access {
     /// # Errors
     /// `BadUserInput` for a token of fewer than [`SHORTEST_TOKEN`] characters; those of the database.
     pub async fn open(store: &Store, given: Option<&str>) -> Result<(Access, Option<String>)> {
+        let seal = store.keep_setting(TICKET_SEAL, &Seal::fresh()?).await?;
+        let seal = Some(Seal::read(&seal)?);
         if let Some(token) = given {
             if token.chars().count() < SHORTEST_TOKEN {
                 let text = format!("the admin token must have {SHORTEST_TOKEN} characters or more");
                 return Err(Error::BadUserInput(text));
             }
-            return Ok((Access::with(Hash::of(token)), None));
+            return Ok((Access::with(Hash::of(token), seal), None));
         }
         let fresh = Secret::fresh()?;
         let kept = store.keep_setting(ADMIN_TOKEN, &fresh.hash().to_hex()).await?;
         let admin = Hash::from_hex(&kept).ok_or_else(|| Error::Corrupt("a token's hash that is none".to_owned()))?;
         let is_fresh = admin.is(&fresh.hash());
-        Ok((Access::with(admin), is_fresh.then(|| fresh.reveal())))
+        Ok((Access::with(admin, seal), is_fresh.then(|| fresh.reveal())))
     }
 
     /// Access that no admin token opens, for programs that serve nobody.
     pub fn closed() -> Access {
-        Access::with(Hash::NONE)
+        Access::with(Hash::NONE, None)
     }
 
-    fn with(admin: Hash) -> Access {
+    fn with(admin: Hash, seal: Option<Seal>) -> Access {
         Access {
             admin,
             bootstrap: Arc::new(Holder {
@@ -130,6 +144,7 @@ impl Access {
                 scope: Scope::All,
             }),
             keyring: Keyring::default(),
+            seal,
         }
     }
 
@@ -143,6 +158,36 @@ impl Access {
             Some(text) if self.admin.is(&Hash::of(text)) => Ok(Pass::Bootstrap),
             Some(text) => Ok(Pass::Key(self.keyring.open(store, now, text).await?)),
         }
+    }
+
+    /// Lets in who has a ticket.
+    ///
+    /// # Errors
+    /// As of [`Access::enter`].
+    pub async fn redeem(&self, store: &Store, now: Timestamp, ticket: &str) -> Result<Pass> {
+        let seal = self.seal.as_ref().ok_or(Error::Unauthenticated)?;
+        let token = seal.open(ticket, now).ok_or(Error::Unauthenticated)?;
+        Ok(Pass::Ticket(match token.is_nil() {
+            true => None,
+            false => Some(self.keyring.open_by_id(store, now, token).await?),
+        }))
+    }
+
+    /// A ticket that stands for a caller for so many seconds, and until when.
+    ///
+    /// # Errors
+    /// `BadUserInput` outside [`TICKET_SECONDS`]; `Forbidden` for the public.
+    pub fn ticket(&self, caller: &Caller, now: Timestamp, seconds: i64) -> Result<(String, Timestamp)> {
+        if !TICKET_SECONDS.contains(&seconds) {
+            let (least, most) = (TICKET_SECONDS.start(), TICKET_SECONDS.end());
+            let text = format!("`lifetimeSeconds` must be from {least} to {most}");
+            return Err(Error::BadUserInput(text));
+        }
+        let (Some(holder), Some(seal)) = (&caller.holder, &self.seal) else {
+            return Err(Error::Forbidden);
+        };
+        let until = now.plus_millis(seconds * 1000);
+        Ok((seal.ticket(holder.token.unwrap_or_default(), until), until))
     }
 
     /// Who asks with a pass that may have been given a while ago.
@@ -160,7 +205,8 @@ impl Access {
         let (holder, expires_at) = match pass {
             Pass::Nobody => (None, None),
             Pass::Bootstrap => (Some(Arc::clone(&self.bootstrap)), None),
-            Pass::Key(key) => {
+            Pass::Ticket(None) => (Some(Arc::clone(&self.bootstrap)), None),
+            Pass::Key(key) | Pass::Ticket(Some(key)) => {
                 self.keyring.reopen(store, now, key).await?;
                 (Some(Arc::clone(&key.holder)), key.expires_at())
             }
@@ -170,6 +216,7 @@ impl Access {
             expires_at,
             request_id,
             address,
+            only_sees: matches!(pass, Pass::Ticket(_)),
         })
     }
 
@@ -204,6 +251,7 @@ impl Caller {
             expires_at: None,
             request_id,
             address: None,
+            only_sees: true,
         }
     }
 
@@ -225,7 +273,11 @@ impl Caller {
         let Some(least) = right.role() else {
             return Ok(());
         };
-        let holder = self.holder.as_ref().ok_or(Error::Forbidden)?;
+        let holder = self
+            .holder
+            .as_ref()
+            .filter(|_| !self.only_sees)
+            .ok_or(Error::Forbidden)?;
         match holder.role >= least && (!right.is_of_server() || holder.scope == Scope::All) {
             true => Ok(()),
             false => Err(Error::Forbidden),

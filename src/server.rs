@@ -173,6 +173,13 @@ impl Authenticate for Door {
         Ok(Sender { pass, from })
     }
 
+    async fn redeem(&self, ticket: &str, from: Option<IpAddr>) -> Result<Sender, Refused> {
+        let Door(app) = self;
+        let pass = app.access.redeem(&app.store, app.clock.now(), ticket).await;
+        let pass = pass.map_err(|error| refused(&error))?;
+        Ok(Sender { pass, from })
+    }
+
     fn ended(&self, sender: &Sender) -> Option<BoxFuture<'static, ()>> {
         sender.pass.ended().map(FutureExt::boxed)
     }

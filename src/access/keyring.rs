@@ -157,6 +157,23 @@ impl Keyring {
         Ok(key)
     }
 
+    /// The key of a token by its id, for who has shown its text before.
+    ///
+    /// # Errors
+    /// As of [`Keyring::open`].
+    pub(super) async fn open_by_id(&self, store: &Store, now: Timestamp, id: Uuid) -> Result<Arc<Key>> {
+        let known = lock(&self.0).values().find(|key| key.id == id).cloned();
+        let key = match known.filter(|key| key.is_fresh()) {
+            Some(key) => key,
+            None => {
+                let row = store.token_by_id(id).await?.ok_or(Error::Unauthenticated)?;
+                self.keep(row, now)?
+            }
+        };
+        key.admit(now)?;
+        Ok(key)
+    }
+
     /// Lets a key be used again that was opened before.
     ///
     /// # Errors

@@ -11,6 +11,8 @@ pub enum Right {
     Open,
     /// To look: everybody sees what is public, viewers what is private on their pages.
     Look,
+    /// To have a token, whatever it is for.
+    Hold,
     /// To respond, on the page it is about.
     Respond,
     /// To manage, on the page it is about.
@@ -26,6 +28,7 @@ impl Right {
     pub const fn role(self) -> Option<Role> {
         match self {
             Right::Open | Right::Look => None,
+            Right::Hold => Some(Role::Viewer),
             Right::Respond => Some(Role::Responder),
             Right::Manage | Right::Found => Some(Role::Manager),
             Right::Administer => Some(Role::Admin),
@@ -44,7 +47,7 @@ impl Right {
 }
 
 /// Each root field of the API, and what it asks for. Names are unique among queries, mutations and subscriptions.
-pub const RULES: [(&str, Right); 43] = [
+pub const RULES: [(&str, Right); 44] = [
     // Query
     ("auditEntries", Right::Administer),
     ("node", Right::Look),
@@ -59,6 +62,7 @@ pub const RULES: [(&str, Right); 43] = [
     ("pageChanged", Right::Look),
     ("pageEvents", Right::Look),
     // Mutation
+    ("ticketCreate", Right::Hold),
     ("componentStatusSet", Right::Respond),
     ("incidentAmend", Right::Respond),
     ("incidentBackfill", Right::Respond),

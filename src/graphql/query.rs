@@ -191,7 +191,7 @@ impl Query {
         Ok(Viewer {
             role: role.map_or(ViewerRole::Anonymous, ViewerRole::from),
             name: caller.holder.as_ref().map(|holder| holder.name.clone()),
-            may_write: role.is_some_and(|role| role > Role::Viewer),
+            may_write: !caller.only_sees && role.is_some_and(|role| role > Role::Viewer),
             pages,
             expires_at: caller.expires_at.map(DateTime),
         })

@@ -105,7 +105,7 @@ pub(super) async fn append_to_server(db: &impl ConnectionTrait, author: &Author,
         .await?;
     // To be written is to be locked, on both databases.
     let locked = setting::Entity::update_many()
-        .col_expr(setting::Column::Value, Expr::col(setting::Column::Value).into())
+        .col_expr(setting::Column::Value, Expr::col(setting::Column::Value))
         .filter(setting::Column::Name.eq(SERVER_HEAD))
         .exec_with_returning(db)
         .await?;

@@ -23,6 +23,14 @@ impl Store {
         Ok(found.one(&self.reader).await?)
     }
 
+    /// A token by its id.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn token_by_id(&self, id: Uuid) -> Result<Option<token::Model>> {
+        Ok(token::Entity::find_by_id(id).one(&self.reader).await?)
+    }
+
     /// Tokens by id, as they stand now, in any order.
     ///
     /// # Errors

@@ -34,6 +34,7 @@ mod shutdown;
 mod statements;
 mod storage;
 mod subscription;
+mod ticket;
 mod timeline;
 mod token;
 mod token_end;

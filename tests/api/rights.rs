@@ -310,7 +310,7 @@ fn the_document_and_the_program_have_the_same_table() {
         .collect();
 
     assert_eq!(written, ruled);
-    assert_eq!(documented.cells.len(), 18, "six rights, three scopes");
+    assert_eq!(documented.cells.len(), 21, "seven rights, three scopes");
 }
 
 #[tokio::test]

@@ -356,3 +356,24 @@ async fn a_token_that_is_revoked_on_one_node_opens_nothing_on_another_within_fiv
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_idempotency_key_is_that_of_a_token_not_of_its_name() {
+    for_each_database(async |test| {
+        let page = test.page("shop").await;
+        let (_, one) = test.token("RESPONDER", None).await;
+        let (_, other) = test.token("RESPONDER", None).await;
+        let open =
+            "mutation($p: ID!) { incidentOpen(input: { page: $p, title: \"x\", body: \"x\", idempotencyKey: \"k\" }) {
+            incident { id } } }";
+        let mut opened = Vec::new();
+        for text in [&one, &other, &one] {
+            let (_, answer) = test.respond(open, json!({ "p": page }), Some(text)).await;
+            opened.push(id(&answer["data"]["incidentOpen"]["incident"]));
+        }
+
+        assert_eq!(opened[0], opened[2]);
+        assert_ne!(opened[0], opened[1]);
+    })
+    .await;
+}

@@ -7,6 +7,7 @@ use crate::commands;
 use crate::domain::role::Role;
 use crate::graphql::error::Result;
 use crate::graphql::id::{self, Kind};
+use crate::graphql::query::{admitted, app};
 use crate::graphql::scalar::DateTime;
 use crate::graphql::token::Token;
 use crate::graphql::user_error::split;
@@ -62,6 +63,23 @@ pub struct TokenRotateInput {
     idempotency_key: Option<String>,
 }
 
+/// A ticket to be made.
+#[derive(InputObject, Debug)]
+pub struct TicketCreateInput {
+    /// For how many seconds it lets in, 1 to 300.
+    #[graphql(default = 60)]
+    lifetime_seconds: i32,
+}
+
+payload! {
+    /// The answer to `ticketCreate`.
+    TicketCreatePayload {
+        /// The ticket, to be given as `ticket` in the address of a GET.
+        ticket: String,
+        /// Until when it lets in. What it opened lasts for as long as the token holds.
+        expires_at: DateTime,
+    }
+}
 payload! {
     /// The answer to `tokenCreate`.
     TokenCreatePayload {
@@ -95,6 +113,24 @@ pub struct TokenMutation;
 
 #[Object]
 impl TokenMutation {
+    /// Makes a ticket, which stands for your token in the address of a GET for a short while: for a browser's
+    /// `EventSource`, which sets no headers. It sees what you see, and changes nothing. For who has a token.
+    async fn ticket_create(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: TicketCreateInput,
+    ) -> Result<TicketCreatePayload> {
+        let (app, caller) = (app(ctx)?, admitted(ctx)?);
+        let (ticket, until) = app
+            .access
+            .ticket(caller, app.clock.now(), input.lifetime_seconds.into())?;
+        Ok(TicketCreatePayload {
+            ticket: Some(ticket),
+            expires_at: Some(until.into()),
+            user_errors: Vec::new(),
+        })
+    }
+
     /// Makes a token. For admins of all pages.
     async fn token_create(
         &self,
