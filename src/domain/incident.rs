@@ -321,34 +321,6 @@ impl Incident {
             .collect()
     }
 
-    /// Whether it exists for an audience.
-    pub fn exists_for(&self, audience: Audience) -> bool {
-        audience == Audience::Staff || self.audience == Audience::Public
-    }
-
-    /// The incident as an audience may see it, for which it exists: drafts and some updates are for the staff, and
-    /// nothing shows that there are any.
-    pub fn seen_by(mut self, audience: Audience) -> Incident {
-        if audience == Audience::Public {
-            if let Some(told) = self.told.take() {
-                self.version = told.version;
-                self.updated_at = told.updated_at;
-            }
-            self.updates.retain(|update| update.audience == Audience::Public);
-            let mut posted: Vec<&mut IncidentUpdate> = self.updates.iter_mut().collect();
-            posted.sort_by_key(|update| update.number);
-            for (number, update) in (1..).zip(posted) {
-                update.number = number;
-            }
-            self.postmortem = self.postmortem.filter(|postmortem| postmortem.published.is_some());
-            if let Some(postmortem) = &mut self.postmortem {
-                postmortem.draft = None;
-                postmortem.updated_at = self.updated_at;
-            }
-        }
-        self
-    }
-
     /// The updates that set `monitoring_at` and `resolved_at`: in the order of posting, the first that entered
     /// monitoring since the incident was last reopened, and the one that resolved it. The time shown does not tell them,
     /// as others may show the same.

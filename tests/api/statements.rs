@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::database::{Test, noon};
+use crate::support::database::{ADMIN, Test, noon};
 use crate::support::for_each_database;
 use crate::support::words::id;
 

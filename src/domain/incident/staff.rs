@@ -6,9 +6,37 @@ use super::super::audience::Audience;
 use super::super::refusal::{Refusal, Refused, Thing};
 use super::super::time::Timestamp;
 use super::super::timeline::{self, Post};
-use super::{Incident, IncidentStatus, Told};
+use super::{Incident, IncidentStatus, IncidentUpdate, Told};
 
 impl Incident {
+    /// Whether it exists for an audience.
+    pub fn exists_for(&self, audience: Audience) -> bool {
+        audience == Audience::Staff || self.audience == Audience::Public
+    }
+
+    /// The incident as an audience may see it, for which it exists: drafts and some updates are for the staff, and
+    /// nothing shows that there are any.
+    pub fn seen_by(mut self, audience: Audience) -> Incident {
+        if audience == Audience::Public {
+            if let Some(told) = self.told.take() {
+                self.version = told.version;
+                self.updated_at = told.updated_at;
+            }
+            self.updates.retain(|update| update.audience == Audience::Public);
+            let mut posted: Vec<&mut IncidentUpdate> = self.updates.iter_mut().collect();
+            posted.sort_by_key(|update| update.number);
+            for (number, update) in (1..).zip(posted) {
+                update.number = number;
+            }
+            self.postmortem = self.postmortem.filter(|postmortem| postmortem.published.is_some());
+            if let Some(postmortem) = &mut self.postmortem {
+                postmortem.draft = None;
+                postmortem.updated_at = self.updated_at;
+            }
+        }
+        self
+    }
+
     /// Keeps a note among the staff. It moves nothing that the public sees: neither the incident nor a component. So it
     /// may be taken at any time, also after the end.
     ///
@@ -38,7 +66,7 @@ impl Incident {
     /// # Errors
     /// `INCIDENT_UPDATE_NOT_FOUND` for what is no such note; those of [`Incident::post`].
     pub fn publish_note(&mut self, note: Uuid, id: Uuid, at: Timestamp, now: Timestamp) -> Result<(), Refused> {
-        let is_note = |update: &&super::IncidentUpdate| update.id == note && update.audience == Audience::Staff;
+        let is_note = |update: &&IncidentUpdate| update.id == note && update.audience == Audience::Staff;
         let Some(found) = self.updates.iter().find(is_note) else {
             return Err(Refusal::NotFound(Thing::IncidentUpdate).at(["update"]));
         };
