@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::client::chunk;
 use crate::support::database::{ADMIN, Test};
 use crate::support::for_each_database;
 use crate::support::words::code;
@@ -44,13 +45,12 @@ async fn a_ticket_opens_a_stream_that_ends_with_its_token() {
 
         let mut told = String::new();
         while !told.contains("PageSnapshot") {
-            let chunk = stream.chunk().await.expect("it goes on").expect("there is more");
-            told += &String::from_utf8_lossy(&chunk);
+            told += &String::from_utf8_lossy(&chunk(&mut stream).await.expect("there is more"));
         }
         test.pass_minutes(1);
         test.mutate("tokenRevoke", json!({ "token": id }), "token { id }").await;
-        while let Some(chunk) = stream.chunk().await.expect("it is not cut off") {
-            told += &String::from_utf8_lossy(&chunk);
+        while let Some(more) = chunk(&mut stream).await {
+            told += &String::from_utf8_lossy(&more);
         }
         assert!(told.contains("event: complete"), "{told}");
     })

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::support::client::chunk;
 use crate::support::database::Test;
 use crate::support::for_each_database;
 
@@ -81,15 +82,14 @@ async fn a_stream_of_events_ends_well_when_its_token_ends() {
                 .expect("the server answers");
             let mut told = String::new();
             while !told.contains("event: next") {
-                let chunk = stream.chunk().await.expect("it goes on").expect("there is more");
-                told += &String::from_utf8_lossy(&chunk);
+                told += &String::from_utf8_lossy(&chunk(&mut stream).await.expect("there is more"));
             }
 
             end(test, &id, false).await;
 
             let since = Instant::now();
-            while let Some(chunk) = stream.chunk().await.expect("it is not cut off") {
-                told += &String::from_utf8_lossy(&chunk);
+            while let Some(more) = chunk(&mut stream).await {
+                told += &String::from_utf8_lossy(&more);
             }
             assert!(told.contains("event: complete"), "{told}");
             assert!(since.elapsed() < LIMIT);
