@@ -151,8 +151,6 @@ async fn converse(
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(head);
-    // Names of headers have no case, but some clients look for those of the handshake as the RFC writes them.
-    http.title_case_headers(true);
     let connection = http
         .serve_connection(TokioIo::new(Carrier(wire)), service)
         .with_upgrades();

@@ -43,7 +43,8 @@ async def nothing():
 
 async def follow(told, after, until, at_first=nothing):
     """Follows the page until an update says so, and returns its cursor."""
-    transport = WebsocketsTransport(url=f"ws://{ADDRESS}/graphql/ws")
+    # By itself gql looks for the protocol that was chosen in a header of this very case, `Sec-WebSocket-Protocol`.
+    transport = WebsocketsTransport(url=f"ws://{ADDRESS}/graphql/ws", subprotocols=["graphql-transport-ws"])
     async with Client(transport=transport) as session:
         request = GraphQLRequest(EVENTS, variable_values={"page": PAGE, "after": after})
         async for item in session.subscribe(request):

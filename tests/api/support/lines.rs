@@ -1,10 +1,11 @@
 //! Looking at what a server says in its log.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tracing::Level;
+use tracing::level_filters::LevelFilter;
+use tracing::{Dispatch, Level};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// How long a test waits for a line that must come.
@@ -57,6 +58,10 @@ impl Lines {
 
     /// Keeps what is logged on this thread from now on, from a level up; each test has a thread of its own.
     pub(crate) fn keep(&self, from: Level) -> tracing::subscriber::DefaultGuard {
+        // While there is but one of these, whatever is first logged on another thread, where nobody listens, is taken to
+        // be of interest to nobody anywhere.
+        static ANOTHER: OnceLock<Dispatch> = OnceLock::new();
+        ANOTHER.get_or_init(|| Dispatch::new(tracing_subscriber::fmt().with_max_level(LevelFilter::OFF).finish()));
         let subscriber = tracing_subscriber::fmt()
             .with_writer(self.clone())
             .with_ansi(false)
