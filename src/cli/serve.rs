@@ -48,7 +48,7 @@ pub(super) struct Serve {
     /// Do not serve GraphiQL, the explorer at /graphiql (the browser loads its scripts from the Internet).
     #[arg(long, env = "ALLCLEAR_NO_GRAPHIQL")]
     no_graphiql: bool,
-    /// An origin whose pages may use the API from a browser (CORS, mutations, WebSockets), such as
+    /// An origin whose pages may use the API from a browser (CORS, mutations, sockets), such as
     /// `https://status.example.com`; `*` means all. Repeatable.
     #[arg(long = "allow-origin", env = "ALLCLEAR_ALLOW_ORIGIN", value_delimiter = ',', value_parser = origin)]
     allow_origin: Vec<String>,

@@ -130,7 +130,7 @@ fn entries(text: &str) -> Result<Vec<Entry>, String> {
         return Err("not a map of ids to documents".to_owned());
     };
     match members.remove("operations") {
-        Some(Json::Array(operations)) => operations.into_iter().map(operation).collect(),
+        Some(Json::Array(operations)) => operations.iter().map(operation).collect(),
         Some(other) => {
             members.insert("operations".to_owned(), other);
             map(members)
@@ -149,7 +149,7 @@ fn map(members: Map<String, Json>) -> Result<Vec<Entry>, String> {
 }
 
 /// `{"id": "…", "body": "document", …}`, as Apollo's manifest has it.
-fn operation(operation: Json) -> Result<Entry, String> {
+fn operation(operation: &Json) -> Result<Entry, String> {
     match (operation["id"].as_str(), operation["body"].as_str()) {
         (Some(id), Some(body)) => Ok((Some(id.to_owned()), body.to_owned())),
         _ => Err("an operation without `id` and `body`".to_owned()),
