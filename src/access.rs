@@ -1,40 +1,108 @@
 //! Who asks, and what they may do: the one place that decides it.
+//!
+//! `secret` is what a token looks like, `keyring` how it is looked up and when it ends, `rule` the table of who may do
+//! what. What somebody sees of a page follows from their `Sight` (`domain/role.rs`).
 
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+mod keyring;
+mod rule;
+pub mod secret;
+mod ticket;
 
-use crate::domain::audience::Audience;
-use crate::domain::page::{Page, Visibility};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::domain::page::Visibility;
+use crate::domain::role::{Role, Scope, Sight, Token};
+use crate::domain::time::Timestamp;
 use crate::error::{Error, Result};
 use crate::store::{Author, Store};
+use keyring::{Key, Keyring};
+use secret::{Hash, Secret};
+use ticket::Seal;
 
-/// The fewest characters an admin token has: 32 random letters and digits cannot be guessed.
+pub use keyring::TENDING;
+pub use rule::{RULES, Right};
+
+/// The fewest characters an admin token has that was given: 32 random letters and digits cannot be guessed.
 pub const SHORTEST_TOKEN: usize = 32;
 
+/// For how many seconds a ticket may be made: long enough to open a stream, short enough to be no use in a log.
+pub const TICKET_SECONDS: std::ops::RangeInclusive<i64> = 1..=300;
+
 const ADMIN_TOKEN: &str = "admin_token_sha256";
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const TICKET_SEAL: &str = "ticket_seal";
 
 /// The tokens that open this server; only their hashes are kept.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Access {
-    admin: [u8; 32],
+    /// The hash of the admin token that a server begins with. It never ends, as who has the command line has the database.
+    admin: Hash,
+    bootstrap: Arc<Holder>,
+    keyring: Keyring,
+    /// None for programs that serve nobody.
+    seal: Option<Seal>,
+}
+
+/// Whom a token stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// None for the admin token that a server begins with.
+    pub token: Option<Uuid>,
+    /// What people call it.
+    pub name: String,
+    pub role: Role,
+    pub scope: Scope,
+}
+
+impl Holder {
+    fn of(token: &Token) -> Holder {
+        Holder {
+            token: Some(token.id),
+            name: token.name.clone(),
+            role: token.role,
+            scope: token.scope(),
+        }
+    }
+}
+
+/// What somebody was let in with.
+#[derive(Clone, Debug)]
+pub enum Pass {
+    /// No token: they are the public.
+    Nobody,
+    /// The admin token that a server begins with.
+    Bootstrap,
+    Key(Arc<Key>),
+    /// A ticket for the holder of a key, or of the admin token.
+    Ticket(Option<Arc<Key>>),
+}
+
+impl Pass {
+    /// Waits until it opens nothing any more; none where that never happens.
+    pub fn ended(&self) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let (Pass::Key(key) | Pass::Ticket(Some(key))) = self else {
+            return None;
+        };
+        let key = Arc::clone(key);
+        Some(async move { key.ended().await })
+    }
 }
 
 /// Who asks: decided once for each request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    pub role: Role,
+    /// None for the public.
+    pub holder: Option<Arc<Holder>>,
+    /// Until when their token opens anything.
+    pub expires_at: Option<Timestamp>,
     /// The id of the request, for the audit and the log of the server.
     pub request_id: String,
-}
-
-/// What a caller is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Without a token: the public audience of public pages.
-    Anonymous,
-    /// With the admin token: everything.
-    Admin,
+    /// Where it came from.
+    pub address: Option<IpAddr>,
+    /// They have a ticket, which only sees.
+    pub only_sees: bool,
 }
 
 impl Access {
@@ -45,107 +113,215 @@ impl Access {
     /// # Errors
     /// `BadUserInput` for a token of fewer than [`SHORTEST_TOKEN`] characters; those of the database.
     pub async fn open(store: &Store, given: Option<&str>) -> Result<(Access, Option<String>)> {
+        let seal = store.keep_setting(TICKET_SEAL, &Seal::fresh()?).await?;
+        let seal = Some(Seal::read(&seal)?);
         if let Some(token) = given {
             if token.chars().count() < SHORTEST_TOKEN {
                 let text = format!("the admin token must have {SHORTEST_TOKEN} characters or more");
                 return Err(Error::BadUserInput(text));
             }
-            return Ok((Access { admin: hash(token) }, None));
+            return Ok((Access::with(Hash::of(token), seal), None));
         }
-        let fresh = random_token()?;
-        let kept = store.keep_setting(ADMIN_TOKEN, &hex(&hash(&fresh))).await?;
-        let admin = unhex(&kept).ok_or_else(|| Error::Corrupt("a token's hash that is none".to_owned()))?;
-        let is_fresh = admin == hash(&fresh);
-        Ok((Access { admin }, is_fresh.then_some(fresh)))
+        let fresh = Secret::fresh()?;
+        let kept = store.keep_setting(ADMIN_TOKEN, &fresh.hash().to_hex()).await?;
+        let admin = Hash::from_hex(&kept).ok_or_else(|| Error::Corrupt("a token's hash that is none".to_owned()))?;
+        let is_fresh = admin.is(&fresh.hash());
+        Ok((Access::with(admin, seal), is_fresh.then(|| fresh.reveal())))
     }
 
-    /// Access that no token opens, for programs that serve nobody.
-    pub const fn closed() -> Access {
-        // Nothing is known whose SHA-256 is all zeros.
-        Access { admin: [0; 32] }
+    /// Access that no admin token opens, for programs that serve nobody.
+    pub fn closed() -> Access {
+        Access::with(Hash::NONE, None)
     }
 
-    /// Who a bearer token stands for.
+    fn with(admin: Hash, seal: Option<Seal>) -> Access {
+        Access {
+            admin,
+            bootstrap: Arc::new(Holder {
+                token: None,
+                name: "admin".to_owned(),
+                role: Role::Admin,
+                scope: Scope::All,
+            }),
+            keyring: Keyring::default(),
+            seal,
+        }
+    }
+
+    /// Lets in who has a bearer token, or none.
     ///
     /// # Errors
-    /// `Unauthenticated` for any token that is not known.
-    pub fn caller(&self, bearer: Option<&str>, request_id: String) -> Result<Caller> {
-        let role = match bearer {
-            None => Role::Anonymous,
-            Some(token) if bool::from(hash(token).ct_eq(&self.admin)) => Role::Admin,
-            Some(_) => return Err(Error::Unauthenticated),
+    /// `Unauthenticated` for any token that opens nothing; `Unavailable` where that cannot be found out.
+    pub async fn enter(&self, store: &Store, now: Timestamp, bearer: Option<&str>) -> Result<Pass> {
+        match bearer {
+            None => Ok(Pass::Nobody),
+            Some(text) if self.admin.is(&Hash::of(text)) => Ok(Pass::Bootstrap),
+            Some(text) => Ok(Pass::Key(self.keyring.open(store, now, text).await?)),
+        }
+    }
+
+    /// Lets in who has a ticket.
+    ///
+    /// # Errors
+    /// As of [`Access::enter`].
+    pub async fn redeem(&self, store: &Store, now: Timestamp, ticket: &str) -> Result<Pass> {
+        let seal = self.seal.as_ref().ok_or(Error::Unauthenticated)?;
+        let token = seal.open(ticket, now).ok_or(Error::Unauthenticated)?;
+        Ok(Pass::Ticket(match token.is_nil() {
+            true => None,
+            false => Some(self.keyring.open_by_id(store, now, token).await?),
+        }))
+    }
+
+    /// A ticket that stands for a caller for so many seconds, and until when.
+    ///
+    /// # Errors
+    /// `BadUserInput` outside [`TICKET_SECONDS`]; `Forbidden` for the public.
+    pub fn ticket(&self, caller: &Caller, now: Timestamp, seconds: i64) -> Result<(String, Timestamp)> {
+        if !TICKET_SECONDS.contains(&seconds) {
+            let (least, most) = (TICKET_SECONDS.start(), TICKET_SECONDS.end());
+            let text = format!("`lifetimeSeconds` must be from {least} to {most}");
+            return Err(Error::BadUserInput(text));
+        }
+        let (Some(holder), Some(seal)) = (&caller.holder, &self.seal) else {
+            return Err(Error::Forbidden);
         };
-        Ok(Caller { role, request_id })
+        let until = now.plus_millis(seconds * 1000);
+        Ok((seal.ticket(holder.token.unwrap_or_default(), until), until))
+    }
+
+    /// Who asks with a pass that may have been given a while ago.
+    ///
+    /// # Errors
+    /// As of [`Access::enter`].
+    pub async fn caller(
+        &self,
+        store: &Store,
+        now: Timestamp,
+        pass: &Pass,
+        request_id: String,
+        address: Option<IpAddr>,
+    ) -> Result<Caller> {
+        let (holder, expires_at) = match pass {
+            Pass::Nobody => (None, None),
+            Pass::Bootstrap => (Some(Arc::clone(&self.bootstrap)), None),
+            Pass::Ticket(None) => (Some(Arc::clone(&self.bootstrap)), None),
+            Pass::Key(key) | Pass::Ticket(Some(key)) => {
+                self.keyring.reopen(store, now, key).await?;
+                (Some(Arc::clone(&key.holder)), key.expires_at())
+            }
+        };
+        Ok(Caller {
+            holder,
+            expires_at,
+            request_id,
+            address,
+            only_sees: matches!(pass, Pass::Ticket(_)),
+        })
+    }
+
+    /// Looks at the tokens that subscriptions were opened with, and keeps which tokens were seen.
+    ///
+    /// # Errors
+    /// Those of the database; the next look makes up for it.
+    pub async fn tend(&self, store: &Store, now: Timestamp) -> Result<()> {
+        self.keyring.tend(store, now).await
+    }
+
+    /// Takes in at once what became of a token on this node.
+    pub fn revise(&self, now: Timestamp, token: &Token) {
+        self.keyring.revise(now, token);
     }
 }
 
 impl Caller {
-    /// The server itself: its automation, its import, its demo.
-    pub fn server(request_id: &str) -> Caller {
+    /// Somebody who only reads, and of whom nothing else is known: for what is executed once for many.
+    pub fn reader(sight: Sight, request_id: String) -> Caller {
+        let holder = match sight {
+            Sight::Public => None,
+            Sight::Staff(scope) => Some(Arc::new(Holder {
+                token: None,
+                name: String::new(),
+                role: Role::Viewer,
+                scope,
+            })),
+        };
         Caller {
-            role: Role::Admin,
-            request_id: request_id.to_owned(),
+            holder,
+            expires_at: None,
+            request_id,
+            address: None,
+            only_sees: true,
         }
     }
 
-    /// The audience whose streams they read.
-    pub const fn audience(&self) -> Audience {
-        match self.role {
-            Role::Anonymous => Audience::Public,
-            Role::Admin => Audience::Staff,
+    /// What they see.
+    pub fn sight(&self) -> Sight {
+        match &self.holder {
+            None => Sight::Public,
+            Some(holder) => Sight::Staff(holder.scope.clone()),
         }
     }
 
-    /// Their name in the audit, where they may change things.
+    /// Lets them use a root field, as far as that does not depend on a page.
     ///
     /// # Errors
-    /// `Forbidden` for who may only read.
-    pub fn author(&self) -> Result<Author> {
-        match self.role {
-            Role::Anonymous => Err(Error::Forbidden),
-            Role::Admin => Ok(Author {
-                actor: "admin".to_owned(),
-                request_id: self.request_id.clone(),
-            }),
+    /// `Forbidden`.
+    pub fn check(&self, field: &str) -> Result<()> {
+        // What has no rule nobody may.
+        let right = Right::of(field).ok_or(Error::Forbidden)?;
+        let Some(least) = right.role() else {
+            return Ok(());
+        };
+        let holder = self
+            .holder
+            .as_ref()
+            .filter(|_| !self.only_sees)
+            .ok_or(Error::Forbidden)?;
+        match holder.role >= least && (!right.is_of_server() || holder.scope == Scope::All) {
+            true => Ok(()),
+            false => Err(Error::Forbidden),
         }
     }
-}
 
-/// Whether a page exists for an audience: a private one does not exist for the public.
-pub fn may_see(audience: Audience, page: &Page) -> bool {
-    audience == Audience::Staff || page.visibility == Visibility::Public
-}
-
-fn hash(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
-}
-
-/// 43 characters of base 62: 256 bits.
-fn random_token() -> Result<String> {
-    let mut token = String::with_capacity(43);
-    while token.len() < 43 {
-        let mut byte = [0u8];
-        getrandom::fill(&mut byte).map_err(|error| Error::Corrupt(format!("no random numbers: {error}")))?;
-        // 248 is the largest multiple of 62 in a byte: what lies above is passed over, so that every character is as
-        // likely as the next.
-        if byte[0] < 248 {
-            token.push(char::from(ALPHABET[usize::from(byte[0] % 62)]));
-        }
+    /// Whether they may use a root field that needs a right on no page in particular.
+    pub fn may(&self, field: &str) -> bool {
+        self.check(field).is_ok()
     }
-    Ok(token)
+
+    /// Who they are to a command that a root field runs, and on which pages that may change anything.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub fn author(&self, field: &str) -> Result<Author> {
+        self.check(field)?;
+        let holder = self.holder.as_ref().ok_or(Error::Forbidden)?;
+        Ok(Author {
+            actor: holder.name.clone(),
+            token: holder.token,
+            request_id: self.request_id.clone(),
+            address: self.address,
+            scope: holder.scope.clone(),
+        })
+    }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// What a page is to an author who wants to change something on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Theirs to change.
+    Open,
+    /// To be seen, and not to be changed.
+    Closed,
+    /// Not there.
+    Hidden,
 }
 
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
+/// What a page is to an author.
+pub fn reach(author: &Author, page: Uuid, visibility: Visibility) -> Reach {
+    match (author.scope.covers(page), visibility) {
+        (true, _) => Reach::Open,
+        (false, Visibility::Public) => Reach::Closed,
+        (false, Visibility::Private) => Reach::Hidden,
     }
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(index * 2..index * 2 + 2)?, 16).ok()?;
-    }
-    Some(bytes)
 }

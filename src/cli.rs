@@ -1,7 +1,9 @@
 //! The command line: flags and environment variables are the whole configuration.
 
+mod audit;
 mod import;
 mod serve;
+mod token;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -38,6 +40,10 @@ enum Command {
     Schema,
     /// Read what another system knows into a page.
     Import(import::Import),
+    /// Hold the audit against its hashes.
+    Audit(audit::Audit),
+    /// Hand out tokens for the API, list them, or take them back.
+    Token(token::Tokens),
 }
 
 /// Where the database is.
@@ -100,6 +106,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             }
             Command::Schema => say(crate::graphql::sdl().trim_end()),
             Command::Import(import) => import.run().await,
+            Command::Audit(audit) => audit.run().await,
+            Command::Token(tokens) => tokens.run().await,
         }
     })
 }

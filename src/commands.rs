@@ -8,6 +8,7 @@ pub mod incident;
 pub mod maintenance;
 pub mod page;
 pub mod postmortem;
+pub mod token;
 
 mod affected;
 mod transact;

@@ -11,6 +11,7 @@ pub mod incident;
 pub mod maintenance;
 pub mod page;
 pub mod refusal;
+pub mod role;
 pub mod summary;
 pub mod text;
 pub mod time;

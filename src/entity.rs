@@ -17,6 +17,7 @@ pub mod postmortem;
 pub mod setting;
 pub mod timeline;
 pub mod timeline_update;
+pub mod token;
 pub mod update_revision;
 
 use crate::domain::code::Word;

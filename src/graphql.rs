@@ -1,5 +1,6 @@
 //! The API: what GraphQL calls things, and how each is answered.
 
+pub mod audit;
 pub mod component;
 mod connection;
 pub mod enums;
@@ -17,6 +18,7 @@ pub mod selection;
 pub mod server;
 pub mod subscription;
 pub mod timeline;
+pub mod token;
 pub mod user_error;
 mod watch;
 

@@ -1,11 +1,13 @@
 //! Everything that only looks: through a `View`, which is the page as one audience sees it at one moment.
 
+pub mod audit;
 pub mod component;
 pub mod incident;
 mod loader;
 pub mod log;
 pub mod maintenance;
 pub mod page;
+pub mod token;
 mod view;
 mod window;
 

@@ -2,12 +2,16 @@
 
 mod engine;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::{Pass, TENDING};
 use crate::app::App;
 use crate::commands::maintenance;
 use crate::error::Error;
@@ -54,7 +58,7 @@ pub async fn run(app: Arc<App>, listener: TcpListener, config: Config, stop: imp
     }
 }
 
-/// Starts what runs beside the requests: the tailer, the ear for other nodes, automation, pruning. The future ends when they have.
+/// Starts what runs beside the requests: the tailer, the ear for other nodes, automation, the watch over tokens, pruning. The future ends when they have.
 fn start_background(app: &Arc<App>, stop: &CancellationToken) -> impl Future<Output = ()> + use<> {
     let tailer = tokio::spawn(Arc::clone(&app.live).run(stop.clone()));
     let listening = tokio::spawn({
@@ -66,6 +70,13 @@ fn start_background(app: &Arc<App>, stop: &CancellationToken) -> impl Future<Out
         move || {
             let app = Arc::clone(&app);
             async move { maintenance::run_due(&app).await.map(|_| ()) }
+        }
+    }));
+    let tending = tokio::spawn(every(TENDING, stop.clone(), {
+        let app = Arc::clone(app);
+        move || {
+            let app = Arc::clone(&app);
+            async move { app.access.tend(&app.store, app.clock.now()).await }
         }
     }));
     let pruning = tokio::spawn(every(PRUNING, stop.clone(), {
@@ -80,7 +91,7 @@ fn start_background(app: &Arc<App>, stop: &CancellationToken) -> impl Future<Out
     }));
     async move {
         // They end by `stop`; a panic in one was logged where it happened.
-        let _ = tokio::join!(tailer, listening, automation, pruning);
+        let _ = tokio::join!(tailer, listening, automation, tending, pruning);
     }
 }
 
@@ -138,24 +149,61 @@ fn readiness(
 #[derive(Clone)]
 struct Door(Arc<App>);
 
-impl Authenticate for Door {
-    type Sender = Option<String>;
+/// Who was let in, and from where.
+#[derive(Debug)]
+struct Sender {
+    pass: Pass,
+    from: Option<IpAddr>,
+}
 
-    async fn authenticate(&self, bearer: Option<&str>) -> Result<Option<String>, Refused> {
-        match self.0.access.caller(bearer, String::new()) {
-            Ok(_) => Ok(bearer.map(ToOwned::to_owned)),
-            Err(_) => Err(Refused::Unauthenticated),
-        }
+impl Authenticate for Door {
+    type Sender = Sender;
+
+    async fn authenticate(&self, bearer: Option<&str>, from: Option<IpAddr>) -> Result<Sender, Refused> {
+        let Door(app) = self;
+        let pass = app.access.enter(&app.store, app.clock.now(), bearer).await;
+        let pass = pass.map_err(|error| refused(&error))?;
+        Ok(Sender { pass, from })
+    }
+
+    async fn redeem(&self, ticket: &str, from: Option<IpAddr>) -> Result<Sender, Refused> {
+        let Door(app) = self;
+        let pass = app.access.redeem(&app.store, app.clock.now(), ticket).await;
+        let pass = pass.map_err(|error| refused(&error))?;
+        Ok(Sender { pass, from })
+    }
+
+    fn ended(&self, sender: &Sender) -> Option<BoxFuture<'static, ()>> {
+        sender.pass.ended().map(FutureExt::boxed)
     }
 
     async fn admit(
         &self,
-        sender: &Option<String>,
+        sender: &Sender,
         request_id: &RequestId,
         request: async_graphql::Request,
     ) -> Result<async_graphql::Request, Refused> {
-        let caller = self.0.access.caller(sender.as_deref(), request_id.to_string());
-        let caller = caller.map_err(|_| Refused::Unauthenticated)?;
+        let Door(app) = self;
+        let (pass, request_id) = (&sender.pass, request_id.to_string());
+        let caller = app
+            .access
+            .caller(&app.store, app.clock.now(), pass, request_id, sender.from)
+            .await;
+        let caller = caller.map_err(|error| refused(&error))?;
         Ok(graphql::admit(request, caller))
+    }
+}
+
+/// What somebody is told who is not let in. That the database is away is no fault of their token.
+fn refused(error: &Error) -> Refused {
+    match error {
+        Error::Unauthenticated => Refused::Unauthenticated,
+        error => {
+            tracing::warn!(
+                error = error as &dyn std::error::Error,
+                "a token could not be looked up"
+            );
+            Refused::Unavailable
+        }
     }
 }

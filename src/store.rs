@@ -1,11 +1,13 @@
 //! The database: connecting to it, reading one consistent state of it, and `Write`, the one way to change it.
 
+pub mod audit;
 mod bell;
 mod connect;
 mod listen;
 pub mod log;
 mod setting;
 mod snapshot;
+mod token;
 mod write;
 
 pub(crate) use connect::in_time;

@@ -6,6 +6,9 @@ mod m0001_pages;
 mod m0002_incidents;
 mod m0003_maintenances;
 mod m0004_log;
+mod m0005_tokens;
+mod m0006_audiences;
+mod m0007_audit_chains;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -18,6 +21,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_incidents::Migration),
             Box::new(m0003_maintenances::Migration),
             Box::new(m0004_log::Migration),
+            Box::new(m0005_tokens::Migration),
+            Box::new(m0006_audiences::Migration),
+            Box::new(m0007_audit_chains::Migration),
         ]
     }
 }

@@ -8,11 +8,12 @@ use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 
 use super::{Database, say};
-use crate::access::{Access, Caller};
+use crate::access::Access;
 use crate::app::{App, Settings};
 use crate::clock::Clock;
 use crate::commands;
 use crate::statuspage::Capture;
+use crate::store::Author;
 
 #[derive(Args, Debug)]
 pub(super) struct Import {
@@ -43,7 +44,7 @@ impl Import {
         let app = App::new(Arc::clone(&store), Access::closed(), Clock::System, Settings::default());
         let context = commands::Context {
             app,
-            author: Caller::server("import").author()?,
+            author: Author::server("import"),
         };
 
         let bar = ProgressBar::new(capture.len() as u64);

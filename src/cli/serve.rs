@@ -13,14 +13,15 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Database, say};
-use crate::access::{Access, Caller};
+use crate::access::Access;
 use crate::app::{App, Settings};
 use crate::clock::Clock;
 use crate::commands::{self, demo};
-use crate::domain::audience::Audience;
+use crate::domain::role::Sight;
 use crate::markdown::ImageHosts;
 use crate::queries::{self, View};
 use crate::server;
+use crate::store::Author;
 use crate::transport::{self, Stop};
 use documents::Documents;
 use limits::RequestLimits;
@@ -147,7 +148,7 @@ impl Serve {
 
 /// Fills the database unless it holds pages already; tells whether it did.
 async fn fill_demo(app: &Arc<App>) -> anyhow::Result<bool> {
-    let pages = queries::page::count(&View::now(app, Audience::Staff))
+    let pages = queries::page::count(&View::now(app, Sight::ALL))
         .await
         .context("cannot read the database")?;
     if pages > 0 {
@@ -155,7 +156,7 @@ async fn fill_demo(app: &Arc<App>) -> anyhow::Result<bool> {
     }
     let context = commands::Context {
         app: Arc::clone(app),
-        author: Caller::server("demo").author()?,
+        author: Author::server("demo"),
     };
     demo::fill(&context).await.context("cannot fill the demo")?;
     Ok(true)

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::incident::{self, BackfillUpdate, ComponentState};
 use super::{Call, Context, component, component_group, maintenance, page, postmortem};
+use crate::domain::audience::Audience;
 use crate::domain::component::ComponentStatus;
 use crate::domain::incident::IncidentStatus;
 use crate::domain::page::Visibility;
@@ -214,6 +215,7 @@ async fn incident_in_progress(context: &Context, page: Uuid, search: Uuid) -> Re
         impact_override: None,
         external_ref: Some("alert-4711".to_owned()),
         metadata: None,
+        audience: Audience::Public,
     };
     let opened = incident::open(context, Call::PLAIN, open).await?;
     let identified = incident::PostUpdate {
@@ -223,6 +225,7 @@ async fn incident_in_progress(context: &Context, page: Uuid, search: Uuid) -> Re
         body: "An index is being rebuilt after last night's import. We expect it to finish within the hour.".to_owned(),
         display_at: Some(began.plus_millis(14 * MINUTE)),
         components: Vec::new(),
+        audience: Audience::Public,
     };
     incident::post_update(context, Call::PLAIN, identified).await?;
     Ok(())

@@ -15,6 +15,7 @@ use crate::domain::audience::Audience;
 use crate::domain::code::Word;
 use crate::domain::page::{Page, Visibility};
 use crate::domain::refusal::{Refusal, Refused};
+use crate::domain::role::Sight;
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::{self, Change, MAX_UPDATES, Update};
 use crate::error::{Error, Result};
@@ -154,7 +155,7 @@ impl Record<'_> {
 impl Import<'_> {
     async fn page_for(&mut self, capture: &Capture, slug: &str) -> Result<Page> {
         let captured = &capture.page;
-        let view = View::now(&self.context.app, Audience::Staff);
+        let view = View::now(&self.context.app, Sight::ALL);
         if let Some(page) = queries::page::by_slug(&view, slug).await? {
             self.report.pages.add(false, 1);
             return Ok(page);
@@ -282,6 +283,7 @@ fn timeline<S: Word>(
             revisions: Vec::new(),
             changes,
             external_ref,
+            audience: Audience::Public,
         });
     }
     timeline::sort(&mut updates);

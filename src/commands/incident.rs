@@ -2,6 +2,7 @@
 
 mod amend;
 mod backfill;
+mod publish;
 
 use std::collections::HashSet;
 
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use super::affected::{Locked, check_list, components};
 use super::transact::transact;
 use super::{Call, Context, page, valid};
+use crate::domain::audience::Audience;
 use crate::domain::component::Component;
 use crate::domain::event::{Event, EventKind, Subject};
 use crate::domain::impact::Impact;
@@ -27,6 +29,7 @@ use crate::store::{ROW_LOCK, Write};
 pub use super::affected::ComponentState;
 pub use amend::{Amend, amend};
 pub use backfill::{Backfill, BackfillUpdate, backfill};
+pub use publish::{Publish, PublishUpdate, publish, publish_update};
 
 /// An incident after a command, with the components it affects and the update that was posted or edited.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -49,6 +52,8 @@ pub struct Open {
     pub impact_override: Option<Impact>,
     pub external_ref: Option<String>,
     pub metadata: Option<serde_json::Value>,
+    /// Who sees it at all.
+    pub audience: Audience,
 }
 
 /// An update to be posted.
@@ -61,6 +66,8 @@ pub struct PostUpdate {
     pub body: String,
     pub display_at: Option<Timestamp>,
     pub components: Vec<ComponentState>,
+    /// Who sees it.
+    pub audience: Audience,
 }
 
 /// A text or time of an update to be replaced.
@@ -116,6 +123,7 @@ async fn open_in(write: &mut Write, input: Open) -> Result<Changed> {
             update: None,
         });
     }
+    check_moves_nothing(input.audience, &input.components)?;
     check_list(input.components.iter().map(|state| state.component))?;
     let locked = Locked::lock(write, input.page, input.components.iter().map(|state| state.component)).await?;
     let changes = locked.changes(&input.components)?;
@@ -132,6 +140,7 @@ async fn open_in(write: &mut Write, input: Open) -> Result<Changed> {
         started_at: input.started_at.unwrap_or(display_at),
         external_ref,
         metadata: valid::metadata(input.metadata)?,
+        audience: input.audience,
         first: post(input.status, valid::body(&input.body)?, display_at, changes.clone()),
     };
     let update = opening.first.id;
@@ -172,10 +181,11 @@ pub async fn post_update(context: &Context, call: Call, input: PostUpdate) -> Re
 async fn post_update_in(write: &mut Write, input: PostUpdate) -> Result<Changed> {
     let before = locked(write, input.incident).await?;
     valid::version(input.expected_version, before.version)?;
+    check_moves_nothing(before.audience.max(input.audience), &input.components)?;
     check_list(input.components.iter().map(|state| state.component))?;
     let status = input.status.unwrap_or(before.status);
     let kind = match status {
-        IncidentStatus::Resolved => EventKind::IncidentResolved,
+        IncidentStatus::Resolved if input.audience == Audience::Public => EventKind::IncidentResolved,
         _ => EventKind::IncidentUpdatePosted,
     };
     let named = input
@@ -185,7 +195,7 @@ async fn post_update_in(write: &mut Write, input: PostUpdate) -> Result<Changed>
         .chain(affected_ids(&before));
     let locked = Locked::lock(write, before.page, named).await?;
     let mut changes = locked.changes(&input.components)?;
-    if status == IncidentStatus::Resolved {
+    if kind == EventKind::IncidentResolved {
         let named: Vec<_> = input
             .components
             .iter()
@@ -197,7 +207,10 @@ async fn post_update_in(write: &mut Write, input: PostUpdate) -> Result<Changed>
     let post = post(status, valid::body(&input.body)?, at, changes.clone());
     let update = post.id;
     let mut after = before.clone();
-    after.post(post, write.now())?;
+    match input.audience {
+        Audience::Public => after.post(post, write.now())?,
+        Audience::Staff => after.note(post, write.now())?,
+    }
     incident::save(write.db(), &before, &after).await?;
     record(write, kind, after, Some(update), (locked, &changes)).await
 }
@@ -261,6 +274,7 @@ pub async fn reopen(context: &Context, call: Call, input: Reopen) -> Result<Chan
 async fn reopen_in(write: &mut Write, input: Reopen) -> Result<Changed> {
     let before = locked(write, input.incident).await?;
     valid::version(input.expected_version, before.version)?;
+    check_moves_nothing(before.audience, &input.components)?;
     check_list(input.components.iter().map(|state| state.component))?;
     let locked = Locked::lock(write, before.page, input.components.iter().map(|state| state.component)).await?;
     let changes = locked.changes(&input.components)?;
@@ -360,6 +374,15 @@ fn post(status: IncidentStatus, body: String, display_at: Timestamp, changes: Ve
         display_at,
         changes,
         external_ref: None,
+        audience: Audience::Public,
+    }
+}
+
+/// Refuses to move components for what only the staff sees: the public would see them move, and wonder why.
+fn check_moves_nothing(audience: Audience, components: &[ComponentState]) -> Result<()> {
+    match audience == Audience::Staff && !components.is_empty() {
+        true => Err(Refusal::StaffOnly.at(["components"]).into()),
+        false => Ok(()),
     }
 }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::affected::{ComponentState, Locked, check_list, components};
 use super::transact::transact;
 use super::{Call, Context, component, page, valid};
+use crate::domain::audience::Audience;
 use crate::domain::component::Component;
 use crate::domain::event::{Event, EventKind, Subject};
 use crate::domain::maintenance::{Amendment, Maintenance, MaintenanceStatus, Scheduling};
@@ -101,6 +102,7 @@ async fn schedule_in(write: &mut Write, input: Schedule) -> Result<Changed> {
             display_at: input.display_at.unwrap_or(write.now()),
             changes: Vec::new(),
             external_ref: None,
+            audience: Audience::Public,
         },
     };
     let update = scheduling.first.id;
@@ -201,6 +203,7 @@ async fn post_update_in(write: &mut Write, input: PostUpdate) -> Result<Changed>
         display_at: input.display_at.unwrap_or(write.now()),
         changes: changes.clone(),
         external_ref: None,
+        audience: Audience::Public,
     };
     let update = post.id;
     let mut after = before.clone();

@@ -7,10 +7,11 @@ use uuid::Uuid;
 
 use super::transact::transact;
 use super::{Call, Context, valid};
+use crate::access::{self, Reach};
 use crate::domain::event::{Event, EventKind, Subject};
 use crate::domain::page::{Page, Visibility};
-use crate::domain::refusal::{Refusal, Thing};
-use crate::entity::page;
+use crate::domain::refusal::{Refusal, Refused, Thing};
+use crate::entity::{self, page};
 use crate::error::{Error, Result};
 use crate::store::{ROW_LOCK, Write};
 
@@ -159,25 +160,31 @@ pub(super) async fn locked(write: &Write, id: Uuid) -> Result<Page> {
         .lock(ROW_LOCK)
         .one(write.db())
         .await?;
-    match found {
-        Some(row) => row.into_domain(),
-        None => Err(Refusal::NotFound(Thing::Page).at(["page"]).into()),
-    }
+    let page = found.map(page::Model::into_domain).transpose()?;
+    let visibility = page.as_ref().map(|page| page.visibility);
+    admit(write, id, visibility, Refusal::NotFound(Thing::Page).at(["page"]))?;
+    page.ok_or_else(|| Refusal::NotFound(Thing::Page).at(["page"]).into())
 }
 
-/// Refuses to go on for a page that is not there; `thing` is what the caller named.
+/// Refuses to go on for a page that is not there, or not the author's to change; `thing` is what the caller named.
 pub(super) async fn require(write: &Write, id: Uuid, thing: Thing, field: &str) -> Result<()> {
     let found = page::Entity::find_by_id(id)
         .select_only()
-        .column(page::Column::Id)
+        .column(page::Column::Visibility)
         .filter(page::Column::ArchivedAt.is_null())
-        .into_tuple::<Uuid>()
+        .into_tuple::<String>()
         .one(write.db())
         .await?;
-    if found.is_some() {
-        Ok(())
-    } else {
-        Err(Refusal::NotFound(thing).at([field]).into())
+    let visibility = found.map(|stored| entity::word(&stored)).transpose()?;
+    admit(write, id, visibility, Refusal::NotFound(thing).at([field]))
+}
+
+fn admit(write: &Write, page: Uuid, visibility: Option<Visibility>, not_found: Refused) -> Result<()> {
+    let reach = visibility.map(|visibility| access::reach(write.author(), page, visibility));
+    match reach {
+        Some(Reach::Open) => Ok(()),
+        Some(Reach::Closed) => Err(Error::Forbidden),
+        Some(Reach::Hidden) | None => Err(not_found.into()),
     }
 }
 

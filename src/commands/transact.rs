@@ -50,7 +50,7 @@ where
             };
             let key = valid::idempotency_key(&key)?;
             let fingerprint = fingerprint(action, &input)?;
-            let running = Running::enter(&app, &author.actor, &key)?;
+            let running = Running::enter(&app, &author.key_scope(), &key)?;
             let mut write = app.store.begin(author, action, &app.clock).await?;
             running.enter_database(&write).await?;
             if let Some(answer) = remembered(&write, &key, &fingerprint).await? {
@@ -133,7 +133,7 @@ impl Drop for Running {
 }
 
 async fn remembered<A: DeserializeOwned>(write: &Write, key: &str, fingerprint: &str) -> Result<Option<A>> {
-    let scope = write.author().actor.clone();
+    let scope = write.author().key_scope();
     let Some(known) = idempotency_key::Entity::find_by_id((scope, key.to_owned()))
         .one(write.db())
         .await?
@@ -157,7 +157,7 @@ async fn remember(write: &Write, key: String, fingerprint: String, answer: Strin
         .exec(write.db())
         .await?;
     let row = idempotency_key::Model {
-        scope: write.author().actor.clone(),
+        scope: write.author().key_scope(),
         key,
         fingerprint,
         answer,

@@ -34,6 +34,7 @@ coded_enum! {
         IncidentReopened = "incident_reopened",
         IncidentAmended = "incident_amended",
         IncidentBackfilled = "incident_backfilled",
+        IncidentPublished = "incident_published",
         PostmortemDrafted = "postmortem_drafted",
         PostmortemPublished = "postmortem_published",
         PostmortemWithdrawn = "postmortem_withdrawn",
@@ -141,8 +142,18 @@ impl Event {
     pub fn audience(&self, visibility: Visibility) -> Audience {
         match visibility {
             Visibility::Private if !self.is_farewell => Audience::Staff,
+            _ if self.is_among_staff() => Audience::Staff,
             _ => self.kind.audience(),
         }
+    }
+
+    /// Whether it is about something that only the staff sees.
+    fn is_among_staff(&self) -> bool {
+        let Subject::Incident(incident) = &self.subject else {
+            return false;
+        };
+        let said = incident.updates.iter().find(|update| Some(update.id) == self.update);
+        incident.audience == Audience::Staff || said.is_some_and(|update| update.audience == Audience::Staff)
     }
 
     /// An event about a thing that affects no components.

@@ -1,11 +1,12 @@
 //! Incidents: their lifecycle, decided without a database or a clock.
 
 mod postmortem;
+mod staff;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::audience::Audience;
+use super::audience::{Audience, everybody};
 use super::code::coded_enum;
 use super::component::ComponentStatus;
 use super::impact::Impact;
@@ -86,6 +87,20 @@ pub struct Incident {
     /// In the order of the timeline.
     pub updates: Vec<IncidentUpdate>,
     pub postmortem: Option<Postmortem>,
+    /// Who sees it at all.
+    #[serde(default = "everybody")]
+    pub audience: Audience,
+    /// What the public is told in place of the version and the time of the last change, once something has been done
+    /// that it does not see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
+}
+
+/// What the public is told of changes: of those it sees, as if there were no others.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    pub version: i32,
+    pub updated_at: Timestamp,
 }
 
 /// What was learnt of an incident: a draft only the staff sees, a published text everybody sees, or both.
@@ -107,6 +122,7 @@ pub struct Opening {
     pub started_at: Timestamp,
     pub external_ref: Option<String>,
     pub metadata: Option<serde_json::Value>,
+    pub audience: Audience,
     pub first: Post<IncidentStatus>,
 }
 
@@ -134,6 +150,7 @@ impl Incident {
             started_at,
             external_ref,
             metadata,
+            audience,
             first,
         } = opening;
         if first.status == IncidentStatus::Postmortem {
@@ -165,6 +182,8 @@ impl Incident {
             updated_at: now,
             updates: Vec::new(),
             postmortem: None,
+            audience,
+            told: None,
         };
         incident.add(first, now)?;
         Ok(incident)
@@ -224,6 +243,7 @@ impl Incident {
         let Some(update) = self.updates.iter().find(|update| update.id == id) else {
             return Err(Refusal::NotFound(Thing::IncidentUpdate).at(["update"]));
         };
+        let audience = update.audience;
         if update.status == IncidentStatus::Postmortem {
             return Err(Refusal::UpdateIsPostmortem.at(["update"]));
         }
@@ -241,7 +261,7 @@ impl Incident {
         }
         let changed = timeline::edit(&mut self.updates, id, edit, now);
         if changed {
-            self.touch(now);
+            self.touch(now, audience);
         }
         Ok(changed)
     }
@@ -273,7 +293,7 @@ impl Incident {
         }
         let changed = *self != before;
         if changed {
-            self.touch(now);
+            self.touch(now, Audience::Public);
         }
         Ok(changed)
     }
@@ -301,23 +321,13 @@ impl Incident {
             .collect()
     }
 
-    /// The incident as an audience may see it: drafts are for the staff.
-    pub fn seen_by(mut self, audience: Audience) -> Incident {
-        if audience == Audience::Public {
-            self.postmortem = self.postmortem.filter(|postmortem| postmortem.published.is_some());
-            if let Some(postmortem) = &mut self.postmortem {
-                postmortem.draft = None;
-                postmortem.updated_at = self.updated_at;
-            }
-        }
-        self
-    }
-
     /// The updates that set `monitoring_at` and `resolved_at`: in the order of posting, the first that entered
     /// monitoring since the incident was last reopened, and the one that resolved it. The time shown does not tell them,
     /// as others may show the same.
     fn milestones(&self) -> (Option<Uuid>, Option<Uuid>) {
-        let mut posted: Vec<&IncidentUpdate> = self.updates.iter().collect();
+        // What the staff says among itself moves nothing.
+        let public = self.updates.iter().filter(|update| update.audience == Audience::Public);
+        let mut posted: Vec<&IncidentUpdate> = public.collect();
         posted.sort_by_key(|update| update.number);
         let (mut monitoring, mut resolved) = (None, None);
         for update in posted {
@@ -344,13 +354,28 @@ impl Incident {
             IncidentStatus::Investigating | IncidentStatus::Identified | IncidentStatus::Postmortem => {}
         }
         self.status = status;
-        self.touch(now);
+        self.touch(now, Audience::Public);
         Ok(())
     }
 
-    /// Raises the version and recomputes the peak, which never falls.
-    fn touch(&mut self, now: Timestamp) {
+    /// Raises the version and recomputes the peak, which never falls. What the public does not see of a change it is not
+    /// told of either.
+    fn touch(&mut self, now: Timestamp, audience: Audience) {
         self.peak_impact = self.peak_impact.max(timeline::peak(&self.updates));
+        let before = Told {
+            version: self.version,
+            updated_at: self.updated_at,
+        };
+        match (audience, &mut self.told) {
+            (Audience::Staff, told) => {
+                told.get_or_insert(before);
+            }
+            (Audience::Public, Some(told)) => {
+                told.version += 1;
+                told.updated_at = now;
+            }
+            (Audience::Public, None) => {}
+        }
         self.version += 1;
         self.updated_at = now;
     }

@@ -33,6 +33,7 @@ pub enum Thing {
     IncidentUpdate,
     Postmortem,
     Maintenance,
+    Token,
 }
 
 impl Thing {
@@ -46,6 +47,7 @@ impl Thing {
             Thing::IncidentUpdate => "INCIDENT_UPDATE_NOT_FOUND",
             Thing::Postmortem => "POSTMORTEM_NOT_FOUND",
             Thing::Maintenance => "MAINTENANCE_NOT_FOUND",
+            Thing::Token => "TOKEN_NOT_FOUND",
         }
     }
 
@@ -58,6 +60,7 @@ impl Thing {
             Thing::IncidentUpdate => "update",
             Thing::Postmortem => "postmortem",
             Thing::Maintenance => "maintenance",
+            Thing::Token => "token",
         }
     }
 }
@@ -105,6 +108,14 @@ pub enum Refusal {
     BackfillNotResolved,
     #[error("a postmortem is changed by drafting and publishing it again")]
     UpdateIsPostmortem,
+    #[error("what only the staff sees cannot change what the public sees: statuses and components")]
+    StaffOnly,
+    #[error("a token must expire in the future")]
+    ExpiryInPast,
+    #[error("this token was revoked, or has expired")]
+    TokenEnded,
+    #[error("an old token holds for {max} seconds at most beside the new one")]
+    GraceTooLong { max: i64 },
     #[error("this idempotency key was used with another input")]
     IdempotencyKeyReused,
     #[error("the first call with this idempotency key is still running")]
@@ -141,6 +152,10 @@ impl Refusal {
             Refusal::UpdatesOutOfOrder => "UPDATES_OUT_OF_ORDER",
             Refusal::BackfillNotResolved => "BACKFILL_NOT_RESOLVED",
             Refusal::UpdateIsPostmortem => "UPDATE_IS_POSTMORTEM",
+            Refusal::StaffOnly => "STAFF_ONLY",
+            Refusal::ExpiryInPast => "EXPIRY_IN_PAST",
+            Refusal::TokenEnded => "TOKEN_ENDED",
+            Refusal::GraceTooLong { .. } => "GRACE_TOO_LONG",
             Refusal::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
             Refusal::IdempotencyInProgress => "IDEMPOTENCY_IN_PROGRESS",
             Refusal::InvalidIdempotencyKey => "INVALID_IDEMPOTENCY_KEY",

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::audience::Audience;
 use super::component::{Component, ComponentGroup, ComponentStatus};
 use super::event::{PAYLOAD_VERSION, Payload, Subject};
 use super::impact::Condition;
@@ -81,6 +82,7 @@ pub(crate) fn post<S>(number: u128, status: S, display_at: Timestamp) -> Post<S>
         display_at,
         changes: Vec::new(),
         external_ref: None,
+        audience: Audience::Public,
     }
 }
 
@@ -102,6 +104,7 @@ pub(crate) fn opening(first: Post<IncidentStatus>) -> Opening {
         started_at: minute(0),
         external_ref: None,
         metadata: None,
+        audience: Audience::Public,
         first,
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::audience::{Audience, everybody};
 use super::component::ComponentStatus;
 use super::impact::{Impact, blend};
 use super::refusal::{Refusal, Refused};
@@ -31,6 +32,9 @@ pub struct Update<S> {
     pub changes: Vec<Change>,
     /// What the system it was imported from calls it.
     pub external_ref: Option<String>,
+    /// Who sees it.
+    #[serde(default = "everybody")]
+    pub audience: Audience,
 }
 
 /// What an update said before an edit.
@@ -58,6 +62,7 @@ pub struct Post<S> {
     pub display_at: Timestamp,
     pub changes: Vec<Change>,
     pub external_ref: Option<String>,
+    pub audience: Audience,
 }
 
 /// A new text or time for an entry; what is `None` stays.
@@ -131,6 +136,7 @@ pub fn append<S>(updates: &mut Vec<Update<S>>, post: Post<S>, now: Timestamp) ->
         display_at,
         changes,
         external_ref,
+        audience,
     } = post;
     updates.push(Update {
         id,
@@ -143,6 +149,7 @@ pub fn append<S>(updates: &mut Vec<Update<S>>, post: Post<S>, now: Timestamp) ->
         revisions: Vec::new(),
         changes,
         external_ref,
+        audience,
     });
     sort(updates);
     Ok(number)

@@ -14,6 +14,13 @@ pub struct Model {
     pub page_id: Option<Uuid>,
     pub subject_kind: Option<String>,
     pub subject_id: Option<Uuid>,
+    /// The page it stands in the chain of; the nil id for the server's. None for what was kept before there were chains.
+    pub chain: Option<Uuid>,
+    pub number: Option<i64>,
+    pub token_id: Option<Uuid>,
+    pub address: Option<String>,
+    /// Over all of the above, and the hash of the entry before.
+    pub hash: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

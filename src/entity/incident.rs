@@ -7,7 +7,7 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ConnectionTrait, IntoActiveModel};
 
 use super::{at, json, postmortem, timeline, to_json, word};
-use crate::domain::incident::{Incident, Postmortem};
+use crate::domain::incident::{Incident, Postmortem, Told};
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 
@@ -30,6 +30,10 @@ pub struct Model {
     pub version: i32,
     pub created_at: i64,
     pub updated_at: i64,
+    pub audience: String,
+    /// The version that the public is told, where that is another.
+    pub public_version: Option<i32>,
+    pub public_updated_at: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
@@ -55,6 +59,9 @@ impl Model {
             version: incident.version,
             created_at: incident.created_at.millis(),
             updated_at: incident.updated_at.millis(),
+            audience: incident.audience.as_str().to_owned(),
+            public_version: incident.told.map(|told| told.version),
+            public_updated_at: incident.told.map(|told| told.updated_at.millis()),
         })
     }
 }
@@ -91,6 +98,14 @@ pub async fn load(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Inc
                 updated_at: Timestamp::from_millis(row.updated_at),
                 updates: timelines.remove(&row.id).unwrap_or_default(),
                 postmortem: postmortems.remove(&row.id),
+                audience: word(&row.audience)?,
+                told: row
+                    .public_version
+                    .zip(row.public_updated_at)
+                    .map(|(version, updated_at)| Told {
+                        version,
+                        updated_at: Timestamp::from_millis(updated_at),
+                    }),
             })
         })
         .collect()

@@ -12,6 +12,9 @@ pub struct Model {
     pub public_floor: i64,
     pub staff_floor: i64,
     pub last_at: i64,
+    /// How many entries the page's chain of the audit has, and the hash of the last.
+    pub audit_count: i64,
+    pub audit_hash: String,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -62,6 +62,7 @@ pub async fn load<S: Word>(db: &impl ConnectionTrait, owners: &[Uuid]) -> Result
             revisions: revisions_of.remove(&update.id).unwrap_or_default(),
             changes: changes_of.remove(&update.id).unwrap_or_default(),
             external_ref: update.external_ref,
+            audience: word(&update.audience)?,
         });
     }
     for timeline in timelines.values_mut() {
@@ -133,6 +134,7 @@ fn row<S: Word>(owner: Uuid, update: &Update<S>) -> timeline_update::ActiveModel
         created_at: update.created_at.millis(),
         edited_at: update.edited_at.map(Timestamp::millis),
         external_ref: update.external_ref.clone(),
+        audience: update.audience.as_str().to_owned(),
     }
     .into_active_model()
     .reset_all()

@@ -15,6 +15,7 @@ pub struct Model {
     pub created_at: i64,
     pub edited_at: Option<i64>,
     pub external_ref: Option<String>,
+    pub audience: String,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -21,6 +21,8 @@ pub(super) struct Total {
 pub(super) enum Counted {
     Known(usize),
     Pages,
+    Tokens,
+    Audit,
     Incidents(uuid::Uuid, Box<crate::queries::incident::Filter>),
     Maintenances(uuid::Uuid, crate::queries::maintenance::Filter),
     StatusChanges(uuid::Uuid),
@@ -33,6 +35,8 @@ impl Total {
         Ok(match &self.counted {
             Counted::Known(count) => *count as u64,
             Counted::Pages => crate::queries::page::count(&self.view).await?,
+            Counted::Audit => crate::queries::audit::count(&self.view).await?,
+            Counted::Tokens => crate::queries::token::count(&self.view).await?,
             Counted::Incidents(page, filter) => crate::queries::incident::count(&self.view, *page, filter).await?,
             Counted::Maintenances(page, filter) => {
                 crate::queries::maintenance::count(&self.view, *page, filter).await?

@@ -116,6 +116,8 @@ pub enum PageEventKind {
     IncidentAmended,
     /// An incident was entered after it was over, or imported.
     IncidentBackfilled,
+    /// An incident that only the staff saw was shown to the public.
+    IncidentPublished,
     /// A postmortem was drafted. The staff alone hears of it.
     PostmortemDrafted,
     /// A postmortem was published, or a published one revised.
@@ -136,6 +138,16 @@ pub enum PageEventKind {
     MaintenanceCancelled,
     /// A maintenance was imported.
     MaintenanceBackfilled,
+}
+
+/// Who sees something.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "domain::audience::Audience")]
+pub enum Audience {
+    /// Everybody who sees the page.
+    Public,
+    /// Those alone who have a token for the page.
+    Staff,
 }
 
 /// In which order a timeline is listed.

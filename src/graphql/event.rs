@@ -246,6 +246,11 @@ events! {
         /// The incident as it stood after this event.
         incident: Incident = incident,
     }
+    /// An incident that only the staff saw was shown to the public, which hears of it for the first time.
+    IncidentPublished {
+        /// The incident as it stood after this event.
+        incident: Incident = incident,
+    }
     /// A postmortem was drafted. The staff alone hears of it.
     PostmortemDrafted {
         /// The incident as it stood after this event.
@@ -414,7 +419,7 @@ impl PageEvent {
         let seen = Seen {
             cursor,
             at: entry.at,
-            payload: Arc::clone(entry.seen_by(past.audience())),
+            payload: Arc::clone(entry.seen_by(past.audience_of(entry.page))),
             view: past,
         };
         PageEvent::from_seen(entry.kind, seen)

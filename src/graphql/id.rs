@@ -19,10 +19,11 @@ pub(super) enum Kind {
     IncidentUpdate = 5,
     Maintenance = 6,
     MaintenanceUpdate = 7,
+    Token = 8,
 }
 
 impl Kind {
-    const ALL: [Kind; 7] = [
+    const ALL: [Kind; 8] = [
         Kind::Page,
         Kind::ComponentGroup,
         Kind::Component,
@@ -30,6 +31,7 @@ impl Kind {
         Kind::IncidentUpdate,
         Kind::Maintenance,
         Kind::MaintenanceUpdate,
+        Kind::Token,
     ];
 }
 
@@ -81,7 +83,7 @@ mod tests {
             "AQE",
             "not base64!",
             "AgEAAAAAAAAAAAAAAAAAAAAH",
-            "AQgAAAAAAAAAAAAAAAAAAAAH",
+            "AQkAAAAAAAAAAAAAAAAAAAAH",
         ] {
             assert_eq!(decode(&ID(noise.to_owned())), None, "{noise}");
         }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::component::{self, Component};
 use super::connection::{Arguments, Counting};
-use super::enums::{Impact, IncidentStatus, UpdateOrder};
+use super::enums::{Audience, Impact, IncidentStatus, UpdateOrder};
 use super::error::{Failure, Result};
 use super::id::{self, Kind};
 use super::page::{self, Page};
@@ -231,6 +231,11 @@ impl Incident {
     /// What integrators keep with it; null where they keep nothing.
     async fn metadata(&self) -> Option<Json<serde_json::Value>> {
         self.state.metadata.clone().map(Json)
+    }
+
+    /// Who sees it: one that is the staff's alone is not there for others.
+    async fn audience(&self) -> Audience {
+        self.state.audience.into()
     }
 
     /// Whether it was entered after it was over, or imported.

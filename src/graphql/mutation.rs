@@ -6,6 +6,7 @@ pub mod incident;
 pub mod maintenance;
 pub mod page;
 pub mod postmortem;
+pub mod token;
 
 use async_graphql::{Context, MaybeUndefined, MergedObject};
 
@@ -25,6 +26,7 @@ pub struct Mutation(
     incident::IncidentMutation,
     postmortem::PostmortemMutation,
     maintenance::MaintenanceMutation,
+    token::TokenMutation,
 );
 
 /// What a command needs to know, for a sender who may change things.
@@ -32,7 +34,7 @@ pub struct Mutation(
 /// # Errors
 /// `FORBIDDEN` for one who may not.
 fn command(ctx: &Context<'_>) -> Result<commands::Context> {
-    let author = caller(ctx)?.author()?;
+    let author = caller(ctx)?.author(ctx.field().name())?;
     Ok(commands::Context {
         app: app(ctx)?.clone(),
         author,
@@ -41,7 +43,7 @@ fn command(ctx: &Context<'_>) -> Result<commands::Context> {
 
 /// What the sender sees after the change.
 fn after(ctx: &Context<'_>) -> Result<View> {
-    Ok(View::now(app(ctx)?, caller(ctx)?.audience()))
+    Ok(View::now(app(ctx)?, caller(ctx)?.sight()))
 }
 
 fn call(idempotency_key: Option<String>) -> Call {

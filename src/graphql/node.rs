@@ -13,6 +13,8 @@ use super::id::{self, Kind};
 use super::incident::{Incident, IncidentUpdate};
 use super::maintenance::{Maintenance, MaintenanceUpdate};
 use super::page::Page;
+use super::token::Token;
+use crate::access::Caller;
 use crate::domain;
 use crate::queries::{self, View};
 
@@ -34,16 +36,22 @@ pub enum Node {
     Maintenance(Maintenance),
     /// One entry of a maintenance's timeline.
     MaintenanceUpdate(MaintenanceUpdate),
+    /// What opens the API.
+    Token(Token),
 }
 
 /// The things with these ids, in their order; `None` for each that is not there. Those of one kind are read together.
-pub(super) async fn find(view: &View, ids: &[ID]) -> Result<Vec<Option<Node>>> {
+pub(super) async fn find(view: &View, caller: &Caller, ids: &[ID]) -> Result<Vec<Option<Node>>> {
     let named: Vec<Option<(Kind, Uuid)>> = ids.iter().map(id::decode).collect();
     let mut wanted: HashMap<Kind, Vec<Uuid>> = HashMap::new();
     for (kind, uuid) in named.iter().flatten() {
         wanted.entry(*kind).or_default().push(*uuid);
     }
     let mut found = HashMap::new();
+    // Whoever may not list tokens finds none.
+    if !caller.may("tokens") {
+        wanted.remove(&Kind::Token);
+    }
     for (kind, uuids) in wanted {
         let nodes = of_kind(view, kind, &uuids).await?;
         found.extend(nodes.into_iter().map(|(uuid, node)| ((kind, uuid), node)));
@@ -100,6 +108,10 @@ async fn of_kind(view: &View, kind: Kind, ids: &[Uuid]) -> Result<Vec<(Uuid, Nod
             let update = |id: &Uuid| maintenances.iter().find_map(|maintenance| maintenance.update(*id));
             let node = |id: &Uuid| Some((*id, Node::MaintenanceUpdate(update(id)?)));
             ids.iter().filter_map(node).collect()
+        }
+        Kind::Token => {
+            let tokens = queries::token::by_ids(view, ids).await?.into_iter();
+            tokens.map(|one| (one.id, Node::Token(Token::new(one, of())))).collect()
         }
     })
 }

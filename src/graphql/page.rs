@@ -15,7 +15,6 @@ use super::id::{self, Kind};
 use super::incident::{Incident, IncidentFilter};
 use super::maintenance::{Maintenance, MaintenanceFilter};
 use super::scalar::{Cursor, DateTime, Url};
-use crate::access::may_see;
 use crate::domain;
 use crate::domain::cursor::Resume;
 use crate::domain::impact::Condition;
@@ -236,8 +235,11 @@ impl Page {
         };
         let (mut entries, mut more) = queries::log::after(&self.view, self.state.id, number, limit).await?;
         // The page was hidden then: what the reader knows of it is of no use, as for one who follows it.
-        let audience = self.view.audience();
-        if let Some(hidden) = entries.iter().position(|entry| !may_see(audience, &entry.payload.page)) {
+        let audience = self.view.audience_of(self.state.id);
+        if let Some(hidden) = entries
+            .iter()
+            .position(|entry| !self.view.sight().reaches(&entry.payload.page))
+        {
             if hidden == 0 {
                 return self.reset().await;
             }

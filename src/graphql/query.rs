@@ -4,14 +4,17 @@ use std::sync::{Arc, OnceLock};
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
+use super::audit::AuditEntry;
 use super::connection::{self, Arguments, Counted, Counting, MOST};
 use super::error::{Failure, Result};
 use super::node::{self, Node};
 use super::page::Page;
 use super::scalar::DateTime;
 use super::server::{Limits, Server};
-use crate::access::{Caller, Role};
+use super::token::Token;
+use crate::access::Caller;
 use crate::app::App;
+use crate::domain::role::{Role, Scope};
 use crate::error::Error;
 use crate::queries::{self, Key, View};
 
@@ -27,13 +30,20 @@ pub(super) fn caller<'a>(ctx: &Context<'a>) -> Result<&'a Caller> {
         .map_err(|_| Error::Corrupt("a request without a caller".to_owned()).into())
 }
 
+/// Who sent a request, if they may use the root field that is being answered.
+pub(super) fn admitted<'a>(ctx: &Context<'a>) -> Result<&'a Caller> {
+    let caller = caller(ctx)?;
+    caller.check(ctx.field().name())?;
+    Ok(caller)
+}
+
 /// The view that the root fields of one query share: begun by the first that looks.
 #[derive(Debug, Default)]
 pub(super) struct SharedView(OnceLock<View>);
 
 /// What the sender of a query sees now: one state of the database for the whole answer.
 pub(super) fn view(ctx: &Context<'_>) -> Result<View> {
-    let fresh = View::now(app(ctx)?, caller(ctx)?.audience());
+    let fresh = View::now(app(ctx)?, admitted(ctx)?.sight());
     Ok(match ctx.data::<SharedView>() {
         Ok(shared) => shared.0.get_or_init(|| fresh).clone(),
         Err(_) => fresh,
@@ -53,7 +63,7 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The thing's global id.")] id: ID,
     ) -> Result<Option<Node>> {
-        let found = node::find(&view(ctx)?, &[id]).await?.pop();
+        let found = node::find(&view(ctx)?, caller(ctx)?, &[id]).await?.pop();
         Ok(found.flatten())
     }
 
@@ -66,7 +76,7 @@ impl Query {
         if ids.len() > MOST {
             return Err(Failure::bad_user_input(format!("`ids` holds at most {MOST} ids.")));
         }
-        node::find(&view(ctx)?, &ids).await
+        node::find(&view(ctx)?, caller(ctx)?, &ids).await
     }
 
     /// The page with a slug; null where there is none, or none that the sender may see. With `asOf`, the page as it was
@@ -112,20 +122,84 @@ impl Query {
         Ok(connection::build(&view, slice, Counted::Pages, key, node))
     }
 
+    /// The tokens that were made, newest first. For admins of all pages (`FORBIDDEN`).
+    async fn tokens(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many items from the beginning, 1 to 100. Give this or `last`.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<Counting<Token>> {
+        let view = view(ctx)?;
+        let window = Arguments {
+            first,
+            after,
+            last,
+            before,
+        }
+        .window()?;
+        let slice = queries::token::list(&view, window).await?;
+        let node = |token| Token::new(token, view.clone());
+        Ok(connection::build(
+            &view,
+            slice,
+            Counted::Tokens,
+            queries::token::key,
+            node,
+        ))
+    }
+
+    /// Who did what, newest first: each change is kept in the transaction that makes it. For admins of all pages
+    /// (`FORBIDDEN`).
+    async fn audit_entries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many items from the beginning, 1 to 100. Give this or `last`.")] first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<Counting<AuditEntry>> {
+        let (view, caller) = (view(ctx)?, caller(ctx)?);
+        let window = Arguments {
+            first,
+            after,
+            last,
+            before,
+        }
+        .window()?;
+        let slice = queries::audit::list(&view, window).await?;
+        let node = |entry| AuditEntry::new(entry, view.clone(), caller.clone());
+        Ok(connection::build(
+            &view,
+            slice,
+            Counted::Audit,
+            queries::audit::key,
+            node,
+        ))
+    }
+
     /// Who the sender is.
     async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer> {
-        let role = match caller(ctx)?.role {
-            Role::Anonymous => ViewerRole::Anonymous,
-            Role::Admin => ViewerRole::Admin,
+        let caller = admitted(ctx)?;
+        let view = view(ctx)?;
+        let pages = match caller.holder.as_deref().map(|holder| &holder.scope) {
+            Some(Scope::Pages(pages)) => Some(super::token::pages(&view, pages.iter().copied()).await?),
+            Some(Scope::All) | None => None,
         };
+        let role = caller.holder.as_ref().map(|holder| holder.role);
         Ok(Viewer {
-            role,
-            may_write: role == ViewerRole::Admin,
+            role: role.map_or(ViewerRole::Anonymous, ViewerRole::from),
+            name: caller.holder.as_ref().map(|holder| holder.name.clone()),
+            may_write: !caller.only_sees && role.is_some_and(|role| role > Role::Viewer),
+            pages,
+            expires_at: caller.expires_at.map(DateTime),
         })
     }
 
     /// The server that answers.
     async fn server(&self, ctx: &Context<'_>) -> Result<Server> {
+        admitted(ctx)?;
         let limits = ctx
             .data::<Limits>()
             .map_err(|_| Error::Corrupt("a schema without limits".to_owned()))?;
@@ -141,8 +215,15 @@ impl Query {
 pub struct Viewer {
     /// What they are.
     role: ViewerRole,
-    /// Whether they may send mutations.
+    /// What people call their token; null for the public.
+    name: Option<String>,
+    /// Whether there are mutations that they may send.
     may_write: bool,
+    /// The pages on which they are what they are; elsewhere they are the public. Null where it is so on all pages, and
+    /// for the public.
+    pages: Option<Vec<Page>>,
+    /// Until when their token holds; null where it has no end.
+    expires_at: Option<DateTime>,
 }
 
 /// What the sender of a request is.
@@ -150,6 +231,23 @@ pub struct Viewer {
 pub enum ViewerRole {
     /// Without a token: the public, on public pages.
     Anonymous,
-    /// With the admin token: everything.
+    /// Sees what is private.
+    Viewer,
+    /// Tells of incidents and maintenances, and sets what components are like; and all of the above.
+    Responder,
+    /// Changes pages and what they consist of; and all of the above.
+    Manager,
+    /// Hands out tokens; and all of the above.
     Admin,
+}
+
+impl From<Role> for ViewerRole {
+    fn from(role: Role) -> ViewerRole {
+        match role {
+            Role::Viewer => ViewerRole::Viewer,
+            Role::Responder => ViewerRole::Responder,
+            Role::Manager => ViewerRole::Manager,
+            Role::Admin => ViewerRole::Admin,
+        }
+    }
 }

@@ -31,8 +31,8 @@ use super::subscription::ResumeAfter;
 use super::watch::{Met, Watch};
 use crate::access::Caller;
 use crate::app::App;
-use crate::domain::audience::Audience;
 use crate::domain::filter::EventFilter;
+use crate::domain::role::Sight;
 use crate::error::Result;
 use crate::item::Item;
 use crate::queries::{self, View};
@@ -82,7 +82,7 @@ pub struct Selections<R> {
 struct Selection<R> {
     id: u64,
     app: Arc<App>,
-    audience: Audience,
+    sight: Sight,
     slug: String,
     page: Uuid,
     filter: Arc<EventFilter>,
@@ -127,7 +127,7 @@ impl<R: Rendered> Selections<R> {
 
     async fn share(&self, request: &mut Request) -> Option<Follower<R>> {
         let caller = data::<Caller>(request)?.clone();
-        let Plan { key, after } = Plan::of(request, caller.audience())?;
+        let Plan { key, after } = Plan::of(request, caller.sight())?;
         let after = match (data::<ResumeAfter>(request), after) {
             (Some(ResumeAfter(cursor)), _) => Some(cursor.clone()),
             (None, After::Cursor(cursor)) => Some(Cursor(cursor)),
@@ -158,14 +158,16 @@ impl<R: Rendered> Selections<R> {
                 return None;
             }
         }
-        let audience = caller.audience();
+        // Of who asks first only what all have in common who share it.
+        let sight = caller.sight();
+        let caller = Caller::reader(sight.clone(), caller.request_id);
         let request = plan::copy(request)?;
         let (renderer, asked) = Renderer::begin(&self.schema, super::admit(request, caller)).await?;
         let Asked { slug, page, filter } = asked;
         let selection = Arc::new(Selection {
             id: self.last.fetch_add(1, Ordering::Relaxed),
             app: Arc::clone(&self.app),
-            audience,
+            sight,
             slug,
             page,
             filter,
@@ -194,7 +196,7 @@ impl<R: Rendered> Selection<R> {
         if checked.is_some_and(|(at, head)| at.elapsed() < SHARED_FOR && number <= head) {
             return Ok(true);
         }
-        let view = View::now(&self.app, self.audience);
+        let view = View::now(&self.app, self.sight.clone());
         let found = queries::page::by_slug(&view, &self.slug).await?;
         let is_current = found.is_some_and(|page| page.id == self.page);
         if is_current {

@@ -13,11 +13,10 @@ use super::event::PageEvent;
 use super::id::{self, Kind};
 use super::incident::Incident;
 use super::page::Page;
-use super::query::{app, caller};
+use super::query::{admitted, app};
 use super::scalar::Cursor;
 use super::selection::Feed;
 use super::watch::Watch;
-use crate::access::may_see;
 use crate::domain::event::{EventKind, Subject};
 use crate::domain::filter::EventFilter;
 use crate::live::Step;
@@ -86,7 +85,7 @@ impl Subscription {
         let uuid = id::of(Kind::Incident, &id);
         let not_found = || Failure::new("INCIDENT_NOT_FOUND", "There is no such incident.");
         let found = {
-            let view = View::now(app(ctx)?, caller(ctx)?.audience());
+            let view = View::now(app(ctx)?, admitted(ctx)?.sight());
             queries::incident::by_ids(&view, &[uuid]).await?.pop()
         };
         let mut watch = Watch::of(ctx, found.ok_or_else(not_found)?.page).await?;
@@ -155,7 +154,7 @@ impl Watch {
             };
             match step {
                 Ok(Some(Step::Entry(_, entry))) => {
-                    if entry.kind == EventKind::PageArchived || !may_see(self.audience, &entry.payload.page) {
+                    if entry.kind == EventKind::PageArchived || !self.sight.reaches(&entry.payload.page) {
                         return self.present_incident(id).await;
                     }
                     if matches!(&entry.payload.subject, Subject::Incident(incident) if incident.id == id) {
@@ -169,18 +168,18 @@ impl Watch {
             }
         }
         let entry = newest?;
-        let payload = entry.seen_by(self.audience);
+        let payload = entry.seen_by(self.audience());
         let Subject::Incident(incident) = &payload.subject else {
             return None;
         };
-        let view = View::past(&self.app, self.audience, entry.place());
+        let view = View::past(&self.app, self.sight.clone(), entry.place());
         view.carry(&payload.page);
         Some(Incident::carrying(incident.clone(), view, &payload.components))
     }
 
     /// The incident as it stands, from where this subscription goes on; `None` where it is gone.
     async fn standing_incident(&mut self, id: Uuid) -> crate::error::Result<Option<Incident>> {
-        let view = View::now(&self.app, self.audience);
+        let view = View::now(&self.app, self.sight.clone());
         let found = queries::incident::by_ids(&view, &[id]).await?.pop();
         self.stand(view.clone()).await?;
         Ok(found.map(|incident| Incident::new(incident, view)))

@@ -189,6 +189,11 @@ macro_rules! timeline_update {
                     .await
             }
 
+            /// Who sees it: what is the staff's alone is not there for others.
+            async fn audience(&self) -> $crate::graphql::enums::Audience {
+                self.state().audience.into()
+            }
+
             /// What the system it was imported from calls it; null where it was posted here.
             async fn external_ref(&self) -> Option<&str> {
                 self.state().external_ref.as_deref()

@@ -9,15 +9,15 @@ use uuid::Uuid;
 
 use super::error::{Failure, Result};
 use super::event::{PageEvent, Standing};
-use super::query::{app, caller};
+use super::query::{admitted, app};
 use super::scalar::Cursor;
-use crate::access::may_see;
 use crate::app::App;
 use crate::domain;
 use crate::domain::audience::Audience;
 use crate::domain::cursor::{Resume, StreamId};
 use crate::domain::event::EventKind;
 use crate::domain::filter::EventFilter;
+use crate::domain::role::Sight;
 use crate::error::Error;
 use crate::live::{Follow, Step};
 use crate::queries::{self, View};
@@ -30,7 +30,7 @@ const RETRY: Duration = Duration::from_millis(500);
 /// A subscription of one page.
 pub(super) struct Watch {
     pub(super) app: Arc<App>,
-    pub(super) audience: Audience,
+    pub(super) sight: Sight,
     pub(super) page: Uuid,
     pub(super) filter: Arc<EventFilter>,
     pub(super) follow: Follow,
@@ -72,7 +72,7 @@ impl Watch {
     /// Begins to watch the page with a slug.
     pub(super) async fn begin(ctx: &Context<'_>, slug: &str) -> Result<Watch> {
         let found = {
-            let view = View::now(app(ctx)?, caller(ctx)?.audience());
+            let view = View::now(app(ctx)?, admitted(ctx)?.sight());
             queries::page::by_slug(&view, slug).await?
         };
         Watch::of(ctx, found.ok_or_else(not_found)?.id).await
@@ -81,21 +81,22 @@ impl Watch {
     /// Begins to watch a page.
     pub(super) async fn of(ctx: &Context<'_>, page: Uuid) -> Result<Watch> {
         let filter = Arc::default();
-        Ok(Watch::new(app(ctx)?, caller(ctx)?.audience(), page, filter).await?)
+        Ok(Watch::new(app(ctx)?, admitted(ctx)?.sight(), page, filter).await?)
     }
 
     /// Takes a place at the ring, before anything is read of the log. No view may be held meanwhile: it holds a
     /// connection, and many who each wait for a second one would wait for one another.
     pub(super) async fn new(
         app: &Arc<App>,
-        audience: Audience,
+        sight: Sight,
         page: Uuid,
         filter: Arc<EventFilter>,
     ) -> crate::error::Result<Watch> {
+        let audience = sight.audience_of(page);
         let follow = app.live.follow(StreamId { page, audience }, 0).await?;
         Ok(Watch {
             app: Arc::clone(app),
-            audience,
+            sight,
             page,
             filter,
             follow,
@@ -106,11 +107,16 @@ impl Watch {
         })
     }
 
+    /// As whom it follows the page.
+    pub(super) fn audience(&self) -> Audience {
+        self.sight.audience_of(self.page)
+    }
+
     /// Another, at the same place.
     pub(super) fn fork(&self) -> Watch {
         Watch {
             app: Arc::clone(&self.app),
-            audience: self.audience,
+            sight: self.sight.clone(),
             page: self.page,
             filter: Arc::clone(&self.filter),
             follow: self.follow.clone(),
@@ -129,7 +135,7 @@ impl Watch {
             self.follow.seek(number);
             return Ok(());
         }
-        let standing = self.stand(View::now(&self.app, self.audience)).await?;
+        let standing = self.stand(View::now(&self.app, self.sight.clone())).await?;
         self.pending = Some(Box::new(match after {
             Some(_) => Met::Reset(standing),
             None => Met::Snapshot(standing),
@@ -220,8 +226,8 @@ impl Watch {
             self.must_reset = true;
             return None;
         };
-        let payload = entry.seen_by(self.audience);
-        if !may_see(self.audience, &payload.page) {
+        let payload = entry.seen_by(self.audience());
+        if !self.sight.reaches(&payload.page) {
             // Hidden then, and maybe to be seen again by now.
             self.must_reset = true;
             return None;
@@ -238,12 +244,12 @@ impl Watch {
     pub(super) fn show(&self, met: Met) -> Result<PageEvent> {
         Ok(match met {
             Met::Event(number, entry) => {
-                let view = View::past(&self.app, self.audience, entry.place());
+                let view = View::past(&self.app, self.sight.clone(), entry.place());
                 let cursor = queries::log::at_number(&view, self.page, number).encode();
                 PageEvent::of(view, &entry, Cursor(cursor))
             }
             Met::Quiet(number) => {
-                let view = View::now(&self.app, self.audience);
+                let view = View::now(&self.app, self.sight.clone());
                 let here = queries::log::at_number(&view, self.page, number);
                 PageEvent::heartbeat(Standing {
                     cursor: Cursor(here.encode()),
@@ -290,7 +296,7 @@ impl Watch {
 
     /// The same, if the database answers.
     pub(super) async fn standing_page(&mut self) -> crate::error::Result<Option<(Arc<domain::page::Page>, Standing)>> {
-        let view = View::now(&self.app, self.audience);
+        let view = View::now(&self.app, self.sight.clone());
         match queries::page::by_id(&view, self.page).await? {
             Some(page) => Ok(Some((page, self.stand(view).await?))),
             None => Ok(None),

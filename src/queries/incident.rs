@@ -8,6 +8,7 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
 use uuid::Uuid;
 
 use super::{Key, Moment, Slice, View, Window};
+use crate::domain::audience::Audience;
 use crate::domain::event::{Subject, SubjectKind};
 use crate::domain::impact::Impact;
 use crate::domain::incident::{Incident, IncidentStatus};
@@ -67,8 +68,11 @@ impl Filter {
     }
 }
 
-fn select(page: Uuid, filter: &Filter) -> Select<incident::Entity> {
+fn select(view: &View, page: Uuid, filter: &Filter) -> Select<incident::Entity> {
     let mut select = incident::Entity::find().filter(incident::Column::PageId.eq(page));
+    if view.audience_of(page) == Audience::Public {
+        select = select.filter(incident::Column::Audience.eq(Audience::Public.as_str()));
+    }
     if let Some(statuses) = &filter.statuses {
         select = select.filter(incident::Column::Status.is_in(statuses.iter().map(|status| status.as_str())));
     }
@@ -122,7 +126,7 @@ pub async fn list(view: &View, page: Uuid, filter: &Filter, window: Window) -> R
         return Ok(Slice::of(all, &window, key, |own, other| own < other));
     }
     let db = view.db().await?;
-    let mut cursor = select(page, filter).cursor_by((incident::Column::StartedAt, incident::Column::Id));
+    let mut cursor = select(view, page, filter).cursor_by((incident::Column::StartedAt, incident::Column::Id));
     super::window::apply(&mut cursor, &window);
     let slice = Slice::cut(cursor.all(db).await?, &window);
     let Slice {
@@ -144,7 +148,7 @@ pub async fn list(view: &View, page: Uuid, filter: &Filter, window: Window) -> R
 /// Those of the database.
 pub async fn count(view: &View, page: Uuid, filter: &Filter) -> Result<u64> {
     match view.moment() {
-        Moment::Now => Ok(select(page, filter).count(view.db().await?).await?),
+        Moment::Now => Ok(select(view, page, filter).count(view.db().await?).await?),
         Moment::Past(place) => Ok(past_matching(view, page, place, filter).await?.len() as u64),
     }
 }
@@ -210,7 +214,10 @@ pub async fn by_updates(view: &View, updates: &[Uuid]) -> Result<Vec<Incident>> 
 fn seen(view: &View, incidents: Vec<Incident>) -> Vec<Incident> {
     incidents
         .into_iter()
-        .map(|incident| incident.seen_by(view.audience()))
+        .filter_map(|incident| {
+            let audience = view.audience_of(incident.page);
+            incident.exists_for(audience).then(|| incident.seen_by(audience))
+        })
         .collect()
 }
 
@@ -223,9 +230,10 @@ async fn past_matching(view: &View, page: Uuid, place: Place, filter: &Filter) -
             let mut incidents = Vec::new();
             for entry in entries {
                 if let Subject::Incident(incident) = &entry.payload.subject {
-                    incidents.push(incident.clone().seen_by(view.audience()));
+                    incidents.push(incident.clone());
                 }
             }
+            let mut incidents = seen(view, incidents);
             incidents.sort_by_key(|incident| std::cmp::Reverse(key(incident)));
             all.insert(page, Arc::new(incidents));
         }

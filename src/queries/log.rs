@@ -16,7 +16,7 @@ use crate::store::log::{self, Entry, Reach};
 pub async fn position(view: &View, page: Uuid) -> Result<Cursor> {
     let number = match view.moment() {
         Moment::Now => reach(view, page).await?.head,
-        Moment::Past(place) => match view.audience() {
+        Moment::Past(place) => match view.audience_of(page) {
             crate::domain::audience::Audience::Public => place.public_number,
             crate::domain::audience::Audience::Staff => place.staff_number,
         },
@@ -37,7 +37,7 @@ pub fn at_number(view: &View, page: Uuid, number: u64) -> Cursor {
 pub fn stream(view: &View, page: Uuid) -> StreamId {
     StreamId {
         page,
-        audience: view.audience(),
+        audience: view.audience_of(page),
     }
 }
 

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
+use sea_orm::sea_query::ExprTrait;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Select};
 use uuid::Uuid;
 
 use super::{Slice, View, Window};
-use crate::access::may_see;
 use crate::domain::audience::Audience;
 use crate::domain::page::{Page, Visibility};
+use crate::domain::role::{Scope, Sight};
 use crate::domain::text;
 use crate::domain::time::Timestamp;
 use crate::entity::page;
@@ -32,7 +33,7 @@ pub async fn by_slug(view: &View, slug: &str) -> Result<Option<Page>> {
         .one(view.db().await?)
         .await?;
     let page = found.map(page::Model::into_domain).transpose()?;
-    Ok(page.filter(|page| may_see(view.audience(), page)))
+    Ok(page.filter(|page| view.sight().reaches(page)))
 }
 
 /// The page with an id, if it exists for the view's audience.
@@ -41,7 +42,7 @@ pub async fn by_slug(view: &View, slug: &str) -> Result<Option<Page>> {
 /// Those of the database.
 pub async fn by_id(view: &View, id: Uuid) -> Result<Option<Arc<Page>>> {
     let page = view.parts(id).await?.page.clone();
-    Ok(page.filter(|page| may_see(view.audience(), page)))
+    Ok(page.filter(|page| view.sight().reaches(page)))
 }
 
 /// Which of these pages exist for the view's audience: read together.
@@ -111,8 +112,10 @@ pub async fn count(view: &View) -> Result<u64> {
 
 fn visible(view: &View) -> Select<page::Entity> {
     let all = page::Entity::find().filter(page::Column::ArchivedAt.is_null());
-    match view.audience() {
-        Audience::Staff => all,
-        Audience::Public => all.filter(page::Column::Visibility.eq(Visibility::Public.as_str())),
+    let is_public = page::Column::Visibility.eq(Visibility::Public.as_str());
+    match view.sight() {
+        Sight::Staff(Scope::All) => all,
+        Sight::Staff(Scope::Pages(pages)) => all.filter(is_public.or(page::Column::Id.is_in(pages.iter().copied()))),
+        Sight::Public => all.filter(is_public),
     }
 }

@@ -1,4 +1,4 @@
-//! A view: what one audience sees at one moment, all of it of one consistent state.
+//! A view: what is in somebody's sight at one moment, all of it of one consistent state.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -16,6 +16,7 @@ use crate::domain::impact::{self, Condition};
 use crate::domain::incident::Incident;
 use crate::domain::maintenance::Maintenance;
 use crate::domain::page::Page;
+use crate::domain::role::Sight;
 use crate::domain::time::Timestamp;
 use crate::entity::{component, component_change, component_group, page};
 use crate::error::Result;
@@ -30,7 +31,7 @@ pub enum Moment {
     Past(Place),
 }
 
-/// What one audience sees at one moment. The first read begins the snapshot that all others share; clones are the same
+/// What is in somebody's sight at one moment. The first read begins the snapshot that all others share; clones are the same
 /// view.
 #[derive(Clone, Debug)]
 pub struct View(Arc<Inner>);
@@ -38,7 +39,7 @@ pub struct View(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     app: Arc<App>,
-    audience: Audience,
+    sight: Sight,
     moment: Moment,
     instant: Timestamp,
     snapshot: Arc<OnceCell<Snapshot>>,
@@ -117,33 +118,33 @@ impl Parts {
 }
 
 impl View {
-    /// What an audience sees now.
-    pub fn now(app: &Arc<App>, audience: Audience) -> View {
-        View::at(app, audience, Moment::Now, app.clock.now(), Arc::default())
+    /// What is in somebody's sight now.
+    pub fn now(app: &Arc<App>, sight: Sight) -> View {
+        View::at(app, sight, Moment::Now, app.clock.now(), Arc::default())
     }
 
-    /// What an audience saw at a place in the log.
-    pub fn past(app: &Arc<App>, audience: Audience, place: Place) -> View {
-        View::at(app, audience, Moment::Past(place), place.at, Arc::default())
+    /// What was in somebody's sight at a place in the log.
+    pub fn past(app: &Arc<App>, sight: Sight, place: Place) -> View {
+        View::at(app, sight, Moment::Past(place), place.at, Arc::default())
     }
 
-    /// What the same audience saw at a place in the log, by the same snapshot: however much of the past an answer
+    /// What was in the same sight at a place in the log, by the same snapshot: however much of the past an answer
     /// shows, it takes one connection.
     pub fn back_at(&self, place: Place) -> View {
         let snapshot = Arc::clone(&self.0.snapshot);
-        View::at(self.app(), self.audience(), Moment::Past(place), place.at, snapshot)
+        View::at(
+            self.app(),
+            self.sight().clone(),
+            Moment::Past(place),
+            place.at,
+            snapshot,
+        )
     }
 
-    fn at(
-        app: &Arc<App>,
-        audience: Audience,
-        moment: Moment,
-        instant: Timestamp,
-        snapshot: Arc<OnceCell<Snapshot>>,
-    ) -> View {
+    fn at(app: &Arc<App>, sight: Sight, moment: Moment, instant: Timestamp, snapshot: Arc<OnceCell<Snapshot>>) -> View {
         View(Arc::new(Inner {
             app: Arc::clone(app),
-            audience,
+            sight,
             moment,
             instant,
             snapshot,
@@ -160,9 +161,14 @@ impl View {
         &self.0.app
     }
 
-    /// Who looks.
-    pub fn audience(&self) -> Audience {
-        self.0.audience
+    /// What is in sight.
+    pub fn sight(&self) -> &Sight {
+        &self.0.sight
+    }
+
+    /// As whom it looks at a page.
+    pub fn audience_of(&self, page: Uuid) -> Audience {
+        self.0.sight.audience_of(page)
     }
 
     /// When it looks.

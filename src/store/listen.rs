@@ -74,6 +74,15 @@ impl Ear {
             hearing: watch::Sender::new(Hearing::No),
         })
     }
+
+    /// Says how it hears from now on, where that is news; tells whether it was.
+    fn now(&self, now: Hearing) -> bool {
+        self.hearing.send_if_modified(|hearing| {
+            let is_news = *hearing != now;
+            *hearing = now;
+            is_news
+        })
+    }
 }
 
 impl Store {
@@ -93,7 +102,7 @@ impl Store {
                 connection: connections + 1,
             };
             let ended = listening.until(options, &stop).await;
-            let had_heard = self.ear.hearing.send_replace(Hearing::No) != Hearing::No;
+            let had_heard = self.ear.now(Hearing::No);
             let Err(deaf) = ended else { return };
             seeded::dawdle(Bug::ReconnectWithoutRead).await;
             if had_heard {
@@ -192,13 +201,7 @@ impl Listening<'_> {
 
     /// A bell has come.
     fn proven(&mut self) {
-        let now = Hearing::Yes(self.connection);
-        let is_news = self.store.ear.hearing.send_if_modified(|hearing| {
-            let is_news = *hearing != now;
-            *hearing = now;
-            is_news
-        });
-        if is_news {
+        if self.store.ear.now(Hearing::Yes(self.connection)) {
             tracing::info!("hearing what other nodes change");
         }
     }

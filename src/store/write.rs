@@ -1,5 +1,7 @@
 //! `Write`: the one way to change anything. Rows, events, heads and audit become visible together, or not at all.
 
+use std::net::IpAddr;
+
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, LockType};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
@@ -9,6 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::Store;
+use super::audit::{self, Deed, Head};
 use super::bell::Bell;
 use super::log::stored;
 use crate::clock::Clock;
@@ -17,8 +20,9 @@ use crate::domain::audience::Audience;
 use crate::domain::event::EventKind;
 use crate::domain::event::{Event, PAYLOAD_VERSION, Payload};
 use crate::domain::impact;
+use crate::domain::role::Scope;
 use crate::domain::time::Timestamp;
-use crate::entity::{self, audit, component, event, page, page_log};
+use crate::entity::{self, component, event, page, page_log};
 use crate::error::{Error, Result};
 use crate::seeded::{Bug, seeded};
 
@@ -28,13 +32,40 @@ use crate::seeded::{Bug, seeded};
 /// each other up so would be a deadlock. SQLite has one writer and needs no lock.
 pub const ROW_LOCK: LockType = LockType::NoKeyUpdate;
 
-/// Who changes something, for the audit.
+/// Who changes something, for the audit, and where they may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Author {
     /// Who: the name of the token.
     pub actor: String,
+    /// The token, where it is one of many.
+    pub token: Option<Uuid>,
     /// The request it came with.
     pub request_id: String,
+    /// Where it came from.
+    pub address: Option<IpAddr>,
+    /// The pages that may be changed.
+    pub scope: Scope,
+}
+
+impl Author {
+    /// The server itself: its automation, its import, its demo.
+    pub fn server(request_id: &str) -> Author {
+        Author {
+            actor: "server".to_owned(),
+            token: None,
+            request_id: request_id.to_owned(),
+            address: None,
+            scope: Scope::All,
+        }
+    }
+
+    /// Whose idempotency keys theirs are: names are not unique.
+    pub fn key_scope(&self) -> String {
+        match self.token {
+            Some(token) => format!("token:{token}"),
+            None => self.actor.clone(),
+        }
+    }
 }
 
 /// A transaction that changes one page. Dropping it undoes everything.
@@ -48,6 +79,8 @@ pub struct Write {
     action: &'static str,
     now: Timestamp,
     page: Option<Uuid>,
+    /// What was changed that is on no page.
+    noted: Option<Uuid>,
     events: Vec<Event>,
     /// Where [`Bug::NumberBeforeLock`] takes its numbers.
     #[cfg(feature = "seeded-bugs")]
@@ -72,6 +105,7 @@ impl Store {
             action,
             now,
             page: None,
+            noted: None,
             events: Vec::new(),
             #[cfg(feature = "seeded-bugs")]
             pool: self.writer.clone(),
@@ -118,6 +152,8 @@ impl Write {
             public_floor: 0,
             staff_floor: 0,
             last_at: self.now.millis(),
+            audit_count: 0,
+            audit_hash: String::new(),
         };
         page_log::Entity::insert(log.into_active_model().reset_all())
             .exec_without_returning(self.db())
@@ -132,15 +168,28 @@ impl Write {
         self.events.push(event);
     }
 
+    /// Has the audit keep that a token was changed when this commits.
+    pub const fn note(&mut self, token: Uuid) {
+        self.noted = Some(token);
+    }
+
     /// Numbers the events, makes everything visible, and rings the doorbell.
     ///
     /// # Errors
-    /// `Unavailable` or `Database`; then nothing has changed, unless the connection broke during the commit itself.
+    /// `Forbidden` on a page that is none of the author's, which no command lets it come to; `Unavailable` or `Database`.
+    /// Then nothing has changed, unless the connection broke during the commit itself.
     pub async fn commit(mut self) -> Result<()> {
+        if self.page.is_some_and(|page| !self.author.scope.covers(page)) {
+            return Err(Error::Forbidden);
+        }
         let events = std::mem::take(&mut self.events);
         let page = self.page.filter(|_| !events.is_empty());
         if let Some(page) = page {
             self.append(page, events).await?;
+        }
+        if let Some(token) = self.noted {
+            let deed = self.deed(None, Some(("token", token)));
+            audit::append_to_server(self.db(), &self.author, deed).await?;
         }
         if let Some(page) = page.filter(|_| seeded(Bug::BellBeforeCommit)) {
             self.bell.ring(page);
@@ -169,8 +218,16 @@ impl Write {
         let stands = self.page_and_condition(page).await?;
         let is_public = |event: &Event| event.audience(stands.0.visibility) == Audience::Public;
         let public_count = events.iter().filter(|event| is_public(event)).count();
-        let public_head = self.raise_public_head(heads, page, &log, public_count).await?;
-        self.audit(page, events.first()).await?;
+        let subject = events
+            .first()
+            .map(|event| (event.subject.kind().as_str(), event.subject.id(page)));
+        let head = Head {
+            count: log.audit_count,
+            hash: log.audit_hash.clone(),
+        };
+        let (entry, head) = audit::next(&head, &self.author, self.deed(Some(page), subject))?;
+        let public_head = self.raise_other_heads(heads, page, public_count, &head).await?;
+        audit::insert(self.db(), entry).await?;
 
         let staff_numbers = log.staff_head - count(events.len()) + 1..;
         let mut public_number = public_head - count(public_count);
@@ -228,27 +285,36 @@ impl Write {
         raised.into_iter().next().ok_or_else(no_log)
     }
 
-    /// Raises the public head under the lock that raising the other took, once it is known who may hear.
-    async fn raise_public_head(
+    /// Raises the public head and that of the audit under the lock that raising the other took, once it is known who may
+    /// hear.
+    async fn raise_other_heads(
         &self,
         heads: &impl ConnectionTrait,
         page: Uuid,
-        log: &page_log::Model,
         by: usize,
+        audit: &Head,
     ) -> Result<i64> {
-        if by == 0 {
-            return Ok(log.public_head);
-        }
         let raised = page_log::Entity::update_many()
             .col_expr(
                 page_log::Column::PublicHead,
                 Expr::col(page_log::Column::PublicHead).add(count(by)),
             )
+            .col_expr(page_log::Column::AuditCount, Expr::value(audit.count))
+            .col_expr(page_log::Column::AuditHash, Expr::value(audit.hash.as_str()))
             .filter(page_log::Column::PageId.eq(page))
             .exec_with_returning(heads)
             .await?;
         let raised = raised.into_iter().next();
         raised.map(|log| log.public_head).ok_or_else(no_log)
+    }
+
+    fn deed<'a>(&'a self, page: Option<Uuid>, subject: Option<(&'a str, Uuid)>) -> Deed<'a> {
+        Deed {
+            at: self.now,
+            action: self.action,
+            page,
+            subject,
+        }
     }
 
     /// The page and what its components make of it, read under the lock of the heads: each event says what stood at
@@ -271,23 +337,6 @@ impl Write {
             .map(|status| entity::word(status))
             .collect::<Result<Vec<_>>>()?;
         Ok((page, impact::condition(&statuses)))
-    }
-
-    async fn audit(&self, page: Uuid, event: Option<&Event>) -> Result<()> {
-        let row = audit::Model {
-            id: Uuid::now_v7(),
-            at: self.now.millis(),
-            actor: self.author.actor.clone(),
-            action: self.action.to_owned(),
-            request_id: self.author.request_id.clone(),
-            page_id: Some(page),
-            subject_kind: event.map(|event| event.subject.kind().as_str().to_owned()),
-            subject_id: event.map(|event| event.subject.id(page)),
-        };
-        audit::Entity::insert(row.into_active_model().reset_all())
-            .exec_without_returning(self.db())
-            .await?;
-        Ok(())
     }
 }
 

@@ -1,10 +1,15 @@
 //! Who sends a request: what the edge asks of the access module.
 
 use std::future::Future;
+use std::net::IpAddr;
 
 use async_graphql::Request;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::ConnectInfo;
+use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap, Method, StatusCode, header};
+use futures_util::future::BoxFuture;
 
+use super::server::Link;
 use super::{RequestError, RequestId};
 
 /// The access module, as the edge sees it.
@@ -16,8 +21,27 @@ pub trait Authenticate: Clone + Send + Sync + 'static {
     /// What is known of a sender once its token was looked at.
     type Sender: Send + Sync + 'static;
 
-    /// Says whom a token belongs to. No token is a sender too: the public.
-    fn authenticate(&self, bearer: Option<&str>) -> impl Future<Output = Result<Self::Sender, Refused>> + Send;
+    /// Says whom a token belongs to, that came from an address. No token is a sender too: the public.
+    fn authenticate(
+        &self,
+        bearer: Option<&str>,
+        from: Option<IpAddr>,
+    ) -> impl Future<Output = Result<Self::Sender, Refused>> + Send;
+
+    /// Says for whom a ticket stands, which came in the address of a GET.
+    fn redeem(
+        &self,
+        _ticket: &str,
+        _from: Option<IpAddr>,
+    ) -> impl Future<Output = Result<Self::Sender, Refused>> + Send {
+        std::future::ready(Err(Refused::Unauthenticated))
+    }
+
+    /// Waits until the sender's token opens nothing any more, which ends what it subscribed to; none for a sender whom
+    /// that cannot happen to, who then costs nothing.
+    fn ended(&self, _sender: &Self::Sender) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
 
     /// Puts what resolvers need to know (the sender, the request id) into a request.
     fn admit(
@@ -62,6 +86,42 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
     };
     let token = value.to_str().ok().and_then(bearer_token);
     token.map(Some).ok_or(Refused::Unauthenticated)
+}
+
+/// Where a ticket stands in the address of a GET.
+const TICKET: &str = "ticket";
+
+/// What a request says of who sends it.
+pub(super) struct Credentials {
+    bearer: Option<String>,
+    ticket: Option<String>,
+    from: Option<IpAddr>,
+}
+
+impl Credentials {
+    pub(super) fn of(parts: &Parts) -> Result<Credentials, Refused> {
+        let bearer = bearer(&parts.headers)?.map(str::to_owned);
+        // Only where nothing can be changed.
+        let query = parts.uri.query().filter(|_| parts.method == Method::GET);
+        let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        let ticket = pairs.find_map(|(name, value)| (name == TICKET).then(|| value.into_owned()));
+        let from = address(&parts.extensions);
+        Ok(Credentials { bearer, ticket, from })
+    }
+
+    /// Who it is; what a header says comes before a ticket.
+    pub(super) async fn identify<A: Authenticate>(&self, access: &A) -> Result<A::Sender, Refused> {
+        match (&self.bearer, &self.ticket) {
+            (None, Some(ticket)) => access.redeem(ticket, self.from).await,
+            (bearer, _) => access.authenticate(bearer.as_deref(), self.from).await,
+        }
+    }
+}
+
+/// The address that a request came from: that of the connection.
+pub(super) fn address(extensions: &Extensions) -> Option<IpAddr> {
+    let link = extensions.get::<ConnectInfo<Link>>();
+    link.map(|ConnectInfo(Link { peer, .. })| peer.ip())
 }
 
 /// The token of `Bearer <token>`; the scheme's case does not matter (RFC 9110, 11.1).

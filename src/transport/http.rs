@@ -20,7 +20,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
-use super::access::{self, Authenticate};
+use super::access::{Authenticate, Credentials};
 use super::answer::Answer;
 use super::engine::Engine;
 use super::preflight::Checked;
@@ -97,7 +97,7 @@ async fn answer<E: Engine, A: Authenticate>(
     request: Request,
 ) -> Result<Response, RequestError> {
     let (parts, content) = request.into_parts();
-    let bearer = access::bearer(&parts.headers)?;
+    let credentials = Credentials::of(&parts)?;
     let request = match parts.method {
         Method::POST => body::posted(&parts.headers, content, &edge.config).await?,
         _ => body::in_query(parts.uri.query().unwrap_or_default())?,
@@ -122,11 +122,11 @@ async fn answer<E: Engine, A: Authenticate>(
     }
     match accepted.stream {
         Some(stream) if operation == OperationType::Subscription || accepted.media.is_none() => {
-            let sender = Arc::new(edge.access.authenticate(bearer).await?);
+            let sender = Arc::new(credentials.identify(&edge.access).await?);
             let session = Session::only(edge, &parts, stream, request_id)?;
             Ok(session.run_only(sender, request_id, checked, last_event_id(&parts)))
         }
-        _ => plain(edge, request_id, accepted.plain(), bearer, checked?).await,
+        _ => plain(edge, request_id, accepted.plain(), &credentials, checked?).await,
     }
 }
 
@@ -135,10 +135,10 @@ async fn plain<E: Engine, A: Authenticate>(
     edge: &Edge<E, A>,
     request_id: &RequestId,
     media: Media,
-    bearer: Option<&str>,
+    credentials: &Credentials,
     checked: Checked,
 ) -> Result<Response, RequestError> {
-    let sender = edge.access.authenticate(bearer).await?;
+    let sender = credentials.identify(&edge.access).await?;
     let request = edge.access.admit(&sender, request_id, checked.request).await?;
     let response = edge.engine.execute(request).await;
     Ok(respond(media, Answer::new(response, checked.manner, request_id)))

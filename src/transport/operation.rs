@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_graphql::Response;
 use async_graphql::parser::types::OperationType;
-use futures_util::future::AbortHandle;
+use futures_util::future::{AbortHandle, BoxFuture};
 use futures_util::stream::{self, BoxStream, SelectAll};
 use futures_util::{FutureExt, StreamExt};
 
@@ -34,6 +34,8 @@ pub(super) enum Event {
     Error(String),
     /// It ended; nothing follows.
     Complete,
+    /// The token that it was started with opens nothing any more; nothing follows.
+    Revoked,
     /// A resolver panicked; nothing follows.
     Panicked,
     /// An item could not be made, for the database is away: what follows would leave a gap.
@@ -51,7 +53,7 @@ impl Event {
         match self {
             Event::Next(payload) => envelope.next(payload, out),
             Event::Error(errors) => envelope.error(errors, out),
-            Event::Complete => envelope.complete(out),
+            Event::Complete | Event::Revoked => envelope.complete(out),
             Event::Panicked | Event::Unavailable => return false,
         }
         true
@@ -153,11 +155,15 @@ impl<E: Engine, A: Authenticate> Start<E, A> {
                 return stream::once(async { Event::Error(errors) }).boxed();
             }
         };
+        let ended = match ty {
+            OperationType::Subscription => self.access.ended(&self.sender),
+            OperationType::Query | OperationType::Mutation => None,
+        };
         let responses: BoxStream<'static, Response> = match ty {
             // Apart, as what it takes is not needed any more once it runs.
             OperationType::Subscription => match Box::pin(self.engine.subscribe(request, self.after)).await {
                 Subscription::Alone(responses) => responses,
-                Subscription::Shared(follower) => return shared(follower, self.fanouts, self.seat),
+                Subscription::Shared(follower) => return until(ended, shared(follower, self.fanouts, self.seat)),
             },
             OperationType::Query | OperationType::Mutation => {
                 let engine = self.engine;
@@ -169,13 +175,28 @@ impl<E: Engine, A: Authenticate> Start<E, A> {
             // What it cost to start says nothing of each item.
             manner.cost = None;
         }
-        alone(
-            ty,
-            responses
-                .map(move |response| Answer::new(response, manner, &request_id))
-                .boxed(),
-        )
+        let answers = responses
+            .map(move |response| Answer::new(response, manner, &request_id))
+            .boxed();
+        until(ended, alone(ty, answers))
     }
+}
+
+/// The events of a subscription until the token ends that it was started with.
+fn until(ended: Option<BoxFuture<'static, ()>>, events: BoxStream<'static, Event>) -> BoxStream<'static, Event> {
+    let Some(ended) = ended else {
+        return events;
+    };
+    let events = stream::unfold(Some((ended, events)), |state| async move {
+        let (mut ended, mut events) = state?;
+        tokio::select! {
+            // First, or a stream that always has something would keep it from being heard.
+            biased;
+            () = &mut ended => Some((Event::Revoked, None)),
+            event = events.next() => event.map(|event| (event, Some((ended, events)))),
+        }
+    });
+    events.boxed()
 }
 
 /// What to tell of the answers of one operation.

@@ -1,5 +1,6 @@
 //! Takes connections, and stops in good order.
 
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -102,8 +103,13 @@ pub async fn serve(mut listener: TcpListener, router: Router, connections: Conne
     let shutdown = connections.stop.token.clone();
     let requests = TaskTracker::new();
     let ended = async {
-        while let Some((stream, _)) = shutdown.run_until_cancelled(Listener::accept(&mut listener)).await {
-            requests.spawn(converse(stream, router.clone(), patience.head, shutdown.clone()));
+        while let Some((stream, peer)) = shutdown.run_until_cancelled(Listener::accept(&mut listener)).await {
+            requests.spawn(converse(
+                (stream, peer),
+                router.clone(),
+                patience.head,
+                shutdown.clone(),
+            ));
         }
         // Whoever comes now is refused, and may ask another node.
         drop(listener);
@@ -127,9 +133,17 @@ pub async fn serve(mut listener: TcpListener, router: Router, connections: Conne
 
 /// Answers the requests of one connection, until the client ends it, or, after the shutdown, the request that runs is
 /// answered.
-async fn converse(stream: TcpStream, router: Router, head: Duration, shutdown: CancellationToken) {
+async fn converse(
+    (stream, peer): (TcpStream, SocketAddr),
+    router: Router,
+    head: Duration,
+    shutdown: CancellationToken,
+) {
     let wire = Wire::new(stream);
-    let link = ConnectInfo(Link(Arc::clone(&wire)));
+    let link = ConnectInfo(Link {
+        wire: Arc::clone(&wire),
+        peer,
+    });
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(link.clone());
@@ -157,4 +171,7 @@ async fn converse(stream: TcpStream, router: Router, head: Duration, shutdown: C
 
 /// The connection that a request came by.
 #[derive(Clone, Debug)]
-pub(super) struct Link(pub(super) Arc<Wire>);
+pub(super) struct Link {
+    pub(super) wire: Arc<Wire>,
+    pub(super) peer: SocketAddr,
+}

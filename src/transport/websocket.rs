@@ -48,6 +48,7 @@ pub(super) async fn upgrade<E: Engine, A: Authenticate>(
     };
     let response = handshake.response();
     let bearer = access::bearer(request.headers()).map(|token| token.map(str::to_owned));
+    let from = access::address(request.extensions());
     let config = edge.config.websocket.clone();
     let connections = edge.connections.clone();
     let span = tracing::info_span!(parent: None, "socket", %request_id);
@@ -61,7 +62,7 @@ pub(super) async fn upgrade<E: Engine, A: Authenticate>(
         drop(received);
         match speaks {
             // Apart from what the handshake took.
-            true => Box::pin(Connection::new(edge, socket, bearer).serve()).await,
+            true => Box::pin(Connection::new(edge, socket, bearer, from).serve()).await,
             false => Box::pin(socket.close(&message::Close::SUBPROTOCOL_NOT_ACCEPTABLE)).await,
         }
     };

@@ -202,18 +202,12 @@ impl Wire {
         }
     }
 
-    /// Takes nothing more to be sent, from whomever.
-    pub(super) fn close(&self) {
-        let mut outgoing = self.outgoing();
-        *outgoing = Outgoing {
+    /// Takes nothing more to be sent, from whomever, and ends the connection, for both sides.
+    pub(super) fn hang_up(&self) {
+        *self.outgoing() = Outgoing {
             is_closed: true,
             ..Outgoing::default()
         };
-    }
-
-    /// The same, and ends the connection, for both sides.
-    pub(super) fn hang_up(&self) {
-        self.close();
         // It may be gone already.
         let _ = SockRef::from(&self.stream).shutdown(Shutdown::Both);
     }

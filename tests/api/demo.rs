@@ -1,14 +1,14 @@
 //! The demo: what a newcomer sees first.
 
-use allclear::access::Caller;
 use allclear::commands::{Context, demo};
+use allclear::store::Author;
 use serde_json::json;
 
 use crate::support::database::Test;
 use crate::support::for_each_database;
 
 async fn fill(test: &Test) {
-    let author = Caller::server("demo").author().expect("the server may write");
+    let author = Author::server("demo");
     demo::fill(&Context {
         app: test.app.clone(),
         author,

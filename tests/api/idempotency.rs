@@ -194,10 +194,7 @@ async fn a_key_is_kept_for_a_day() {
 async fn row_24_a_key_whose_first_call_still_runs_is_in_progress() {
     for_each_database(async |test| {
         let page = test.page("running").await;
-        let author = Author {
-            actor: "test".to_owned(),
-            request_id: "test".to_owned(),
-        };
+        let author = Author::server("test");
         // SQLite has one writer, so a transaction holds up every other; PostgreSQL needs the row they all want.
         let held = test
             .app

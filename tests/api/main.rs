@@ -3,6 +3,7 @@
 mod support;
 
 mod access;
+mod audit;
 mod backfill;
 mod bad_input;
 mod bad_request;
@@ -31,10 +32,15 @@ mod page;
 mod plans;
 mod postmortem;
 mod private_page;
+mod rights;
 mod schema;
+mod staff;
 mod shutdown;
 mod statements;
 mod storage;
 mod subscription;
+mod ticket;
 mod timeline;
+mod token;
+mod token_end;
 mod uptime;

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statemen
 use crate::support::database::places;
 
 /// Rows that are valid once so many steps are taken; `{n}` stands for a uuid.
-const ROWS: [&str; 4] = [
+const ROWS: [&str; 7] = [
     "INSERT INTO setting (name, value) VALUES ('epoch', '0123456789abcdef');
      INSERT INTO page (id, slug, name, time_zone, visibility, version, created_at, updated_at)
          VALUES ({1}, 'shop', 'The shop', 'Etc/UTC', 'public', 1, 1000, 1000);
@@ -31,12 +31,16 @@ const ROWS: [&str; 4] = [
          VALUES ({1}, 1, 1, 'page_created', 'page', {1}, 1000, '{}');
      INSERT INTO audit (id, at, actor, action, request_id, page_id) VALUES ({8}, 1000, 'admin', 'pageCreate', 'r', {1});
      INSERT INTO idempotency_key (scope, key, fingerprint, answer, created_at) VALUES ('admin', 'k', 'f', '{}', 1000)",
+    "INSERT INTO token (id, name, public_part, sha256, role, created_by, created_at)
+         VALUES ({9}, 'Pager', 'abc', '00', 'responder', 'admin', 1000)",
+    "UPDATE incident SET public_version = 1, public_updated_at = 2000",
+    "UPDATE audit SET chain = {1}, number = 1, hash = 'x'",
 ];
 
 /// The statements of a step, as a database writes uuids and truth.
 fn rows(step: usize, backend: DbBackend) -> Vec<String> {
     let mut text = ROWS[step].to_owned();
-    for number in 1..=8 {
+    for number in 1..=9 {
         let uuid = uuid::Uuid::from_u128(number);
         let literal = match backend {
             DbBackend::Postgres => format!("'{uuid}'"),
@@ -94,7 +98,7 @@ async fn each_step_can_be_taken_with_rows_in_the_database() {
 
         assert_eq!(Migrator::get_pending_migrations(&db).await.expect("a list").len(), 0);
         for table in "setting page component_group component incident timeline_update update_revision \
-                      component_change postmortem maintenance maintenance_component event audit idempotency_key"
+                      component_change postmortem maintenance maintenance_component event audit idempotency_key token"
             .split_whitespace()
         {
             assert_eq!(count(&db, table).await, 1, "{table}");

@@ -37,10 +37,7 @@ async fn servers(closing_time: Duration) -> Vec<(Test, Place)> {
 
 /// Holds up every change of a page until it is dropped.
 async fn hold_up(test: &Test) -> allclear::store::Write {
-    let author = Author {
-        actor: "test".to_owned(),
-        request_id: String::new(),
-    };
+    let author = Author::server("test");
     let write = test.app.store.begin(author, "hold", &test.app.clock).await;
     let write = write.expect("nothing else writes");
     if test.is_postgres() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::database::{Test, noon};
+use crate::support::database::{ADMIN, Test, noon};
 use crate::support::for_each_database;
 use crate::support::words::id;
 
@@ -146,6 +146,39 @@ async fn things_refetched_together_are_read_together() {
 
             assert_eq!(few, many, "{}", ids[0]);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_asks_costs_no_read_but_one_look_at_a_token_in_a_while() {
+    for_each_database(async |test| {
+        test.page("shop").await;
+        let (_, text) = test.token("VIEWER", None).await;
+        let ask = async |token: Option<&str>| {
+            let (_, statements) = test
+                .recorded_as("{ page(slug: \"shop\") { name } }", json!({}), token)
+                .await;
+            statements
+        };
+
+        let public = ask(None).await;
+        let admin = ask(Some(ADMIN)).await;
+        let first = ask(Some(&text)).await;
+
+        let names_tokens = |statements: &Vec<String>| statements.iter().any(|one| one.contains("\"token\""));
+        assert!(
+            !names_tokens(&public) && !names_tokens(&admin),
+            "{public:#?} {admin:#?}"
+        );
+        assert_eq!(admin.len(), public.len());
+        assert_eq!(first.len(), public.len() + 1, "{first:#?}");
+        // A machine that is busy may take longer between two requests than a look serves.
+        let mut later = Vec::new();
+        for _ in 0..10 {
+            later.push(names_tokens(&ask(Some(&text)).await));
+        }
+        assert!(later.contains(&false), "{later:?}");
     })
     .await;
 }

@@ -17,10 +17,7 @@ async fn setting(db: &impl ConnectionTrait, question: &str) -> String {
 }
 
 async fn hold(test: &Test) -> allclear::store::Write {
-    let author = allclear::store::Author {
-        actor: "test".to_owned(),
-        request_id: String::new(),
-    };
+    let author = allclear::store::Author::server("test");
     let write = test.app.store.begin(author, "look", &test.app.clock).await;
     write.expect("nothing else writes")
 }

@@ -1,5 +1,6 @@
 //! A schema with one of each thing that the edge must carry.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -176,7 +177,7 @@ pub(crate) struct Sender(pub(crate) String);
 impl Authenticate for Access {
     type Sender = String;
 
-    async fn authenticate(&self, bearer: Option<&str>) -> Result<String, Refused> {
+    async fn authenticate(&self, bearer: Option<&str>, _from: Option<IpAddr>) -> Result<String, Refused> {
         match bearer {
             None => Ok("public".to_owned()),
             Some("good") => Ok("good".to_owned()),

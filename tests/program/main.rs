@@ -51,7 +51,7 @@ fn the_admin_token_is_shown_at_the_first_start_alone_and_a_signal_ends_the_progr
     let token = first.line_with("Admin token, shown this once: ");
     let code = first.terminate();
 
-    assert_eq!(token.len(), 43);
+    assert!(token.starts_with("acl_") && token.len() == 50, "{token}");
     assert_eq!(code, Some(0));
 
     let second = Running::start(folder.path(), &["--demo"]);
@@ -161,9 +161,56 @@ fn a_folder_of_statuspage_files_is_imported_and_reported() {
     let server = Running::start(folder.path(), &[]);
     assert_eq!(
         server.line_with("Admin token, shown this once: ").len(),
-        43,
+        50,
         "an import before the first start does not use the token up"
     );
+}
+
+#[test]
+fn tokens_are_made_listed_and_taken_back_at_the_command_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |arguments: &[&str]| allclear(folder.path(), arguments);
+
+    let made = run(&[
+        "token",
+        "create",
+        "--name",
+        "Pager",
+        "--role",
+        "responder",
+        "--expires-in-days",
+        "7",
+    ]);
+    let unknown = run(&[
+        "token", "create", "--name", "x", "--role", "viewer", "--page", "nowhere",
+    ]);
+    let listed = run(&["token", "list"]);
+    let text = made.output.trim();
+    let revoked = run(&["token", "revoke", &text[..12]]);
+    let after = run(&["token", "list"]);
+
+    assert!(
+        made.is_success && text.starts_with("acl_") && text.len() == 50,
+        "{}",
+        made.errors
+    );
+    assert!(
+        !unknown.is_success && unknown.errors.contains("nowhere"),
+        "{}",
+        unknown.errors
+    );
+    assert!(
+        listed.output.contains(&text[..16]) && !listed.output.contains(text),
+        "{}",
+        listed.output
+    );
+    assert!(
+        listed.output.contains("\tvalid\tresponder\tall pages\t"),
+        "{}",
+        listed.output
+    );
+    assert!(revoked.is_success, "{}", revoked.errors);
+    assert!(after.output.contains("\trevoked\tresponder\t"), "{}", after.output);
 }
 
 #[test]

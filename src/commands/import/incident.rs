@@ -10,6 +10,7 @@ use super::{Import, Outcome, Record, Told, newer, timeline};
 use crate::commands::affected::Locked;
 use crate::commands::transact::transact;
 use crate::commands::{Call, incident as incidents, page, valid};
+use crate::domain::audience::Audience;
 use crate::domain::event::EventKind;
 use crate::domain::incident::{Incident, IncidentStatus, Postmortem};
 use crate::domain::refusal::Refused;
@@ -98,6 +99,8 @@ fn as_it_was(
         updated_at: captured.updated_at,
         updates,
         postmortem,
+        audience: Audience::Public,
+        told: None,
     };
     Ok((incident, notes))
 }

@@ -10,6 +10,7 @@ use super::{Changed, ComponentState, record};
 use crate::commands::affected::{Locked, check_list};
 use crate::commands::transact::transact;
 use crate::commands::{Call, Context, page, valid};
+use crate::domain::audience::Audience;
 use crate::domain::component::ComponentStatus;
 use crate::domain::event::EventKind;
 use crate::domain::impact::Impact;
@@ -98,6 +99,7 @@ async fn backfill_in(write: &mut Write, input: Backfill) -> Result<Changed> {
         started_at: input.started_at.unwrap_or(first.display_at),
         external_ref: valid::external_ref(input.external_ref.as_deref())?,
         metadata: valid::metadata(input.metadata)?,
+        audience: Audience::Public,
         first,
     };
     let mut entered = Incident::open(opening, now).map_err(|refused| match refused.field.as_slice() {
@@ -161,6 +163,7 @@ impl History {
             display_at: update.display_at,
             changes,
             external_ref: None,
+            audience: Audience::Public,
         })
     }
 

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{ComponentState, PostUpdate, locked, post_update_in};
-use crate::access::Caller;
 use crate::app::App;
 use crate::commands::transact::transact;
 use crate::commands::{Call, Context};
@@ -16,7 +15,7 @@ use crate::domain::maintenance::MaintenanceStatus;
 use crate::domain::time::Timestamp;
 use crate::entity::{maintenance, page};
 use crate::error::{Error, Result};
-use crate::store::Write;
+use crate::store::{Author, Write};
 
 const STARTED: &str = "The scheduled maintenance has started.";
 const COMPLETED: &str = "The scheduled maintenance has been completed.";
@@ -37,7 +36,7 @@ struct Done {
 pub async fn run_due(app: &Arc<App>) -> Result<usize> {
     let context = Context {
         app: Arc::clone(app),
-        author: Caller::server("automation").author()?,
+        author: Author::server("automation"),
     };
     let mut moved = 0;
     for id in due(app, app.clock.now()).await? {

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::super::audience::Audience;
 use super::super::refusal::{Refusal, Refused, Thing};
 use super::super::time::Timestamp;
 use super::super::timeline::{self, Edit, Post};
@@ -65,7 +66,7 @@ impl Incident {
                 },
                 now,
             );
-            self.touch(now);
+            self.touch(now, Audience::Public);
             return Ok(());
         }
         let post = Post {
@@ -75,6 +76,7 @@ impl Incident {
             display_at: at,
             changes: Vec::new(),
             external_ref: None,
+            audience: Audience::Public,
         };
         self.add(post, now)
     }
@@ -97,7 +99,7 @@ impl Incident {
         self.updates
             .retain(|update| update.status != IncidentStatus::Postmortem);
         self.status = IncidentStatus::Resolved;
-        self.touch(now);
+        self.touch(now, Audience::Public);
         Ok(())
     }
 }

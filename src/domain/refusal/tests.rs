@@ -7,7 +7,7 @@ use super::super::maintenance::MaintenanceStatus;
 use super::super::sample::minute;
 use super::*;
 
-const THINGS: [Thing; 7] = [
+const THINGS: [Thing; 8] = [
     Thing::Page,
     Thing::ComponentGroup,
     Thing::Component,
@@ -15,6 +15,7 @@ const THINGS: [Thing; 7] = [
     Thing::IncidentUpdate,
     Thing::Postmortem,
     Thing::Maintenance,
+    Thing::Token,
 ];
 
 fn text(error: TextError) -> Refusal {
@@ -53,7 +54,11 @@ fn next(after: &Refusal) -> Option<Refusal> {
         Refusal::MetadataTooLarge { .. } => Refusal::BackfillNotResolved,
         Refusal::BackfillNotResolved => Refusal::UpdatesOutOfOrder,
         Refusal::UpdatesOutOfOrder => Refusal::UpdateIsPostmortem,
-        Refusal::UpdateIsPostmortem => Refusal::IdempotencyKeyReused,
+        Refusal::UpdateIsPostmortem => Refusal::StaffOnly,
+        Refusal::StaffOnly => Refusal::ExpiryInPast,
+        Refusal::ExpiryInPast => Refusal::TokenEnded,
+        Refusal::TokenEnded => Refusal::GraceTooLong { max: 60 },
+        Refusal::GraceTooLong { .. } => Refusal::IdempotencyKeyReused,
         Refusal::IdempotencyKeyReused => Refusal::IdempotencyInProgress,
         Refusal::IdempotencyInProgress => Refusal::InvalidIdempotencyKey,
         Refusal::InvalidIdempotencyKey => return None,

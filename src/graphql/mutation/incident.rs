@@ -6,7 +6,7 @@ use async_graphql::{Context, ID, InputObject, Json, MaybeUndefined, Object};
 use super::{after, call, change, command, implied, payload};
 use crate::commands;
 use crate::commands::incident::Changed;
-use crate::graphql::enums::{ComponentStatus, Impact, IncidentStatus};
+use crate::graphql::enums::{Audience, ComponentStatus, Impact, IncidentStatus};
 use crate::graphql::error::Result;
 use crate::graphql::id::{self, Kind};
 use crate::graphql::incident::{Incident, IncidentUpdate};
@@ -47,6 +47,10 @@ pub struct IncidentOpenInput {
     external_ref: Option<String>,
     /// What integrators keep with it: up to 16 KiB of JSON. Everybody who sees the incident can read it.
     metadata: Option<Json<serde_json::Value>>,
+    /// Who sees it. One that is the staff's alone changes no component (`STAFF_ONLY`), and can be shown to the public later,
+    /// with `incidentPublish`.
+    #[graphql(default_with = "Audience::Public")]
+    audience: Audience,
     /// Makes a repeated call give the first answer again, for a day.
     idempotency_key: Option<String>,
 }
@@ -67,6 +71,10 @@ pub struct IncidentUpdatePostInput {
     /// What becomes of components.
     #[graphql(default)]
     components: Vec<ComponentStateInput>,
+    /// Who sees it. What is the staff's alone changes neither the status nor a component (`STAFF_ONLY`), may be said at any
+    /// time, and can be said to the public later, with `incidentUpdatePublish`.
+    #[graphql(default_with = "Audience::Public")]
+    audience: Audience,
     /// Makes a repeated call give the first answer again, for a day.
     idempotency_key: Option<String>,
 }
@@ -181,6 +189,42 @@ pub struct IncidentBackfillUpdateInput {
     components: Vec<ComponentStateInput>,
 }
 
+/// An incident to be shown to the public.
+#[derive(InputObject, Debug)]
+pub struct IncidentPublishInput {
+    /// The incident. `INCIDENT_NOT_FOUND`.
+    incident: ID,
+    /// The version it must have. `STALE_VERSION`.
+    expected_version: Option<i32>,
+}
+
+/// What the staff said among itself, to be said to the public.
+#[derive(InputObject, Debug)]
+pub struct IncidentUpdatePublishInput {
+    /// The update, which is the staff's alone. `INCIDENT_UPDATE_NOT_FOUND`.
+    update: ID,
+    /// The version the incident must have. `STALE_VERSION`.
+    expected_version: Option<i32>,
+    /// The time shown; now unless given. `UPDATE_BEFORE_START`, `TIME_IN_FUTURE`.
+    display_at: Option<DateTime>,
+}
+
+payload! {
+    /// The answer to `incidentPublish`.
+    IncidentPublishPayload {
+        /// The incident; null where there is none.
+        incident: Incident,
+    }
+}
+payload! {
+    /// The answer to `incidentUpdatePublish`.
+    IncidentUpdatePublishPayload {
+        /// The incident; null where nothing was said.
+        incident: Incident,
+        /// What was said to the public; it takes the place of what the staff had said.
+        update: IncidentUpdate,
+    }
+}
 payload! {
     /// The answer to `incidentOpen`.
     IncidentOpenPayload {
@@ -289,6 +333,7 @@ impl IncidentMutation {
             impact_override: input.impact_override.map(Into::into),
             external_ref: input.external_ref,
             metadata: input.metadata.map(|metadata| metadata.0),
+            audience: input.audience.into(),
         };
         let opened = commands::incident::open(&command(ctx)?, call(input.idempotency_key), open).await;
         let (incident, update, user_errors) = shown(ctx, opened)?;
@@ -312,6 +357,7 @@ impl IncidentMutation {
             body: input.body.0,
             display_at: input.display_at.map(|at| at.0),
             components: states(&input.components),
+            audience: input.audience.into(),
         };
         let posted = commands::incident::post_update(&command(ctx)?, call(input.idempotency_key), post).await;
         let (incident, update, user_errors) = shown(ctx, posted)?;
@@ -356,6 +402,7 @@ impl IncidentMutation {
             body: input.body.0,
             display_at: input.display_at.map(|at| at.0),
             components: states(&input.components),
+            audience: crate::domain::audience::Audience::Public,
         };
         let resolved = commands::incident::post_update(&command(ctx)?, call(input.idempotency_key), resolve).await;
         let (incident, update, user_errors) = shown(ctx, implied(resolved, "status"))?;
@@ -407,6 +454,42 @@ impl IncidentMutation {
         let amended = commands::incident::amend(&command(ctx)?, call(None), amend).await;
         let (incident, _, user_errors) = shown(ctx, amended)?;
         Ok(IncidentAmendPayload { incident, user_errors })
+    }
+
+    /// Shows to the public an incident that only the staff saw, with its timeline but for what is the staff's alone. One
+    /// that the public sees already stays as it is.
+    async fn incident_publish(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: IncidentPublishInput,
+    ) -> Result<IncidentPublishPayload> {
+        let publish = commands::incident::Publish {
+            incident: id::of(Kind::Incident, &input.incident),
+            expected_version: input.expected_version,
+        };
+        let published = commands::incident::publish(&command(ctx)?, call(None), publish).await;
+        let (incident, _, user_errors) = shown(ctx, published)?;
+        Ok(IncidentPublishPayload { incident, user_errors })
+    }
+
+    /// Says to the public what the staff said among itself: as an update of now, with an id of its own.
+    async fn incident_update_publish(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be done.")] input: IncidentUpdatePublishInput,
+    ) -> Result<IncidentUpdatePublishPayload> {
+        let publish = commands::incident::PublishUpdate {
+            update: id::of(Kind::IncidentUpdate, &input.update),
+            expected_version: input.expected_version,
+            display_at: input.display_at.map(|at| at.0),
+        };
+        let published = commands::incident::publish_update(&command(ctx)?, call(None), publish).await;
+        let (incident, update, user_errors) = shown(ctx, published)?;
+        Ok(IncidentUpdatePublishPayload {
+            incident,
+            update,
+            user_errors,
+        })
     }
 
     /// Enters a resolved incident afterwards, with its whole timeline. Components stay as they are now; their history

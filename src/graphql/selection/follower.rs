@@ -38,7 +38,7 @@ impl Watch {
     pub(super) fn cursor(&self, met: &Met) -> Arc<str> {
         match met {
             Met::Event(number, _) | Met::Quiet(number) => {
-                let view = View::now(&self.app, self.audience);
+                let view = View::now(&self.app, self.sight.clone());
                 queries::log::at_number(&view, self.page, *number).encode().into()
             }
             Met::Snapshot(standing) | Met::Reset(standing) => standing.cursor.0.as_str().into(),
@@ -52,7 +52,9 @@ impl<R: Rendered> Follower<R> {
     /// then says what is wrong.
     pub(super) async fn begin(selection: Arc<Selection<R>>, after: Option<&Cursor>) -> Option<Follower<R>> {
         let (app, filter) = (&selection.app, Arc::clone(&selection.filter));
-        let mut watch = Watch::new(app, selection.audience, selection.page, filter).await.ok()?;
+        let mut watch = Watch::new(app, selection.sight.clone(), selection.page, filter)
+            .await
+            .ok()?;
         let mut due = None;
         match after {
             Some(cursor) => {

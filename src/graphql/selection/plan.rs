@@ -6,7 +6,7 @@ use async_graphql::parser::types::{
 use async_graphql::{Pos, Request, Value as ConstValue, Variables};
 use async_graphql_value::Value;
 
-use crate::domain::audience::Audience;
+use crate::domain::role::Sight;
 use crate::seeded::{Bug, seeded};
 
 /// The subscription that many follow.
@@ -23,7 +23,8 @@ pub(super) struct Key {
     operation: Option<String>,
     /// As JSON: those that the operation takes, without the one that holds the cursor.
     variables: String,
-    audience: Audience,
+    /// All that decides what is seen of the page.
+    sight: Sight,
 }
 
 /// A subscription that can be shared.
@@ -42,7 +43,7 @@ pub(super) enum After {
 
 impl Plan {
     /// Reads a request that passed the preflight; none where it is better executed by itself.
-    pub(super) fn of(request: &mut Request, audience: Audience) -> Option<Plan> {
+    pub(super) fn of(request: &mut Request, sight: Sight) -> Option<Plan> {
         let name = request.operation_name.clone();
         let document = request.parsed_query().ok()?.clone();
         let operation = chosen(&document, name.as_deref())?;
@@ -83,9 +84,9 @@ impl Plan {
                 document: text,
                 operation: name,
                 variables: serde_json::to_string(&variables).ok()?,
-                audience: match seeded(Bug::AudienceForgotten) {
-                    true => Audience::Staff,
-                    false => audience,
+                sight: match seeded(Bug::AudienceForgotten) {
+                    true => Sight::ALL,
+                    false => sight,
                 },
             },
             after,
@@ -171,7 +172,7 @@ mod tests {
 
     fn plan(document: &str, variables: ConstValue) -> Option<Plan> {
         let mut request = Request::new(document).variables(Variables::from_value(variables));
-        Plan::of(&mut request, Audience::Public)
+        Plan::of(&mut request, Sight::Public)
     }
 
     #[test]
@@ -202,13 +203,13 @@ mod tests {
     }
 
     #[test]
-    fn another_selection_operation_filter_or_audience_is_another() {
-        let of = |document: &str, operation: Option<&str>, audience| {
+    fn another_selection_operation_filter_or_sight_is_another() {
+        let of = |document: &str, operation: Option<&str>, sight| {
             let mut request = Request::new(document);
             if let Some(operation) = operation {
                 request = request.operation_name(operation);
             }
-            Plan::of(&mut request, audience).expect("it can be shared").key
+            Plan::of(&mut request, sight).expect("it can be shared").key
         };
         let two =
             "subscription A { pageEvents(page: \"a\") { cursor } } subscription B { pageEvents(page: \"b\") { at } }";
@@ -216,25 +217,22 @@ mod tests {
             of(
                 "subscription { pageEvents(page: \"a\") { cursor } }",
                 None,
-                Audience::Public,
+                Sight::Public,
+            ),
+            of("subscription { pageEvents(page: \"a\") { cursor } }", None, Sight::ALL),
+            of("subscription { pageEvents(page: \"a\") { at } }", None, Sight::Public),
+            of(
+                "subscription { pageEvents(page: \"a\", filter: {kinds: []}) { at } }",
+                None,
+                Sight::Public,
             ),
             of(
                 "subscription { pageEvents(page: \"a\") { cursor } }",
                 None,
-                Audience::Staff,
+                Sight::Staff([uuid::Uuid::nil()].into_iter().collect()),
             ),
-            of(
-                "subscription { pageEvents(page: \"a\") { at } }",
-                None,
-                Audience::Public,
-            ),
-            of(
-                "subscription { pageEvents(page: \"a\", filter: {kinds: []}) { at } }",
-                None,
-                Audience::Public,
-            ),
-            of(two, Some("A"), Audience::Public),
-            of(two, Some("B"), Audience::Public),
+            of(two, Some("A"), Sight::Public),
+            of(two, Some("B"), Sight::Public),
         ];
         for (index, key) in keys.iter().enumerate() {
             assert!(!keys[..index].contains(key), "{key:?}");

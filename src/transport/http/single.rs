@@ -59,9 +59,9 @@ pub(in crate::transport) async fn reserve<E: Engine, A: Authenticate>(
     State(edge): State<Edge<E, A>>,
     request: Request,
 ) -> Response {
-    let bearer = access::bearer(request.headers());
+    let (bearer, from) = (access::bearer(request.headers()), access::address(request.extensions()));
     let sender = match bearer {
-        Ok(bearer) => edge.access.authenticate(bearer).await,
+        Ok(bearer) => edge.access.authenticate(bearer, from).await,
         Err(refused) => Err(refused),
     };
     if let Err(refused) = sender {
@@ -147,7 +147,7 @@ async fn start<E: Engine, A: Authenticate>(
     request: Request,
 ) -> Result<(), RequestError> {
     let (parts, content) = request.into_parts();
-    let bearer = access::bearer(&parts.headers)?;
+    let (bearer, from) = (access::bearer(&parts.headers)?, access::address(&parts.extensions));
     let request = body::posted(&parts.headers, content, &edge.config).await?;
     let id = match request.extensions.get(OPERATION_ID) {
         Some(async_graphql::Value::String(id)) if !id.is_empty() => id.clone(),
@@ -156,7 +156,7 @@ async fn start<E: Engine, A: Authenticate>(
             return Err(RequestError::malformed(message));
         }
     };
-    let sender = Arc::new(edge.access.authenticate(bearer).await?);
+    let sender = Arc::new(edge.access.authenticate(bearer, from).await?);
     let checked = edge.check(request);
     if matches!(&checked, Ok(checked) if checked.operation == OperationType::Mutation) {
         origin::check(&parts.headers, &edge.config.allowed_origins)?;

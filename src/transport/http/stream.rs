@@ -97,7 +97,7 @@ impl<E: Engine, A: Authenticate> Session<E, A> {
         };
         Ok(Session {
             edge: edge.clone(),
-            wire: super::link(parts, request_id)?.0,
+            wire: super::link(parts, request_id)?.wire,
             form: form(framing),
             media,
             operations: Operations::default(),

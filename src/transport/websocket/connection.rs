@@ -1,5 +1,6 @@
 //! The life of one socket: one task that reads, runs operations, sends, and ends it.
 
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -44,12 +45,19 @@ pub(super) struct Connection<E, A: Authenticate> {
     operations: Operations,
     /// The token of the upgrade's headers, for a client that gives none when it initialises.
     bearer: Result<Option<String>, Refused>,
+    /// Where the upgrade came from.
+    from: Option<IpAddr>,
     /// Known from the acknowledgement on.
     sender: Option<Arc<A::Sender>>,
 }
 
 impl<E: Engine, A: Authenticate> Connection<E, A> {
-    pub(super) fn new(edge: Edge<E, A>, socket: Socket, bearer: Result<Option<String>, Refused>) -> Connection<E, A> {
+    pub(super) fn new(
+        edge: Edge<E, A>,
+        socket: Socket,
+        bearer: Result<Option<String>, Refused>,
+        from: Option<IpAddr>,
+    ) -> Connection<E, A> {
         let protocol = Protocol::new(socket.config().max_operations);
         Connection {
             edge,
@@ -57,6 +65,7 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
             protocol,
             operations: Operations::default(),
             bearer,
+            from,
             sender: None,
         }
     }
@@ -147,7 +156,7 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
             (None, given) => given.clone(),
         };
         let sender = match bearer {
-            Ok(bearer) => self.edge.access.authenticate(bearer.as_deref()).await,
+            Ok(bearer) => self.edge.access.authenticate(bearer.as_deref(), self.from).await,
             Err(refused) => Err(refused),
         };
         match sender {
@@ -167,6 +176,9 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
             true => self.protocol.free(key),
             false => self.protocol.envelope(key).cloned(),
         };
+        if matches!(event, Event::Revoked) {
+            return ControlFlow::Break(End::Close(Close::FORBIDDEN));
+        }
         // None if the client has ended it.
         let Some(envelope) = envelope else {
             return ControlFlow::Continue(());

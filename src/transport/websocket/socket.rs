@@ -82,8 +82,10 @@ impl Socket {
     pub(super) async fn close(mut self, close: &Close) {
         tracing::debug!(code = close.code, reason = %close.reason, "closing");
         let closing_time = self.config.closing_time;
+        // A peer that took nothing for so long may still take all of it now, and learn why.
+        let patience = self.config.send_timeout + closing_time;
         let farewell = async {
-            if self.send(&frame::close(close)).await.is_ok() {
+            if self.wire.send(&frame::close(close), patience).await.is_ok() {
                 self.drain().await;
             }
         };

@@ -30,10 +30,7 @@ const BEGUN: u64 = 600;
 /// Adds so many events to a page's log; every fifth is the staff's alone.
 async fn fill(test: &Test, page: &str, events: u64) {
     for batch in 0..events.div_ceil(50) {
-        let author = Author {
-            actor: "test".to_owned(),
-            request_id: String::new(),
-        };
+        let author = Author::server("test");
         let write = test.app.store.begin(author, "fill", &test.app.clock).await;
         let mut write = write.expect("nothing else writes");
         for number in batch * 50..events.min(batch * 50 + 50) {

@@ -88,6 +88,13 @@ impl Test {
     }
 }
 
+/// What comes next of a response that is not to be cut off; none when it has ended.
+pub(crate) async fn chunk(stream: &mut reqwest::Response) -> Option<Vec<u8>> {
+    let next = tokio::time::timeout(PATIENCE, stream.chunk());
+    let next = next.await.expect("something comes in time");
+    next.expect("it is not cut off").map(Into::into)
+}
+
 fn faultless(answer: &Value) -> Value {
     assert!(answer.get("errors").is_none(), "{answer:#}");
     answer["data"].clone()

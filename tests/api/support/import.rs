@@ -4,16 +4,16 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use allclear::access::Caller;
 use allclear::commands::Context;
 use allclear::commands::import::{self, Count, Report};
-use allclear::domain::audience::Audience;
 use allclear::domain::incident::Incident;
 use allclear::domain::maintenance::Maintenance;
 use allclear::domain::page::Page;
+use allclear::domain::role::Sight;
 use allclear::domain::time::Timestamp;
 use allclear::queries::{self, View, Window};
 use allclear::statuspage::Capture;
+use allclear::store::Author;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ pub(crate) fn at(text: &str) -> Timestamp {
 
 impl Importing {
     pub(crate) fn on(test: &Test) -> Importing {
-        let author = Caller::server("import").author().expect("the server may write");
+        let author = Author::server("import");
         Importing {
             context: Context {
                 app: test.app.clone(),
@@ -64,7 +64,7 @@ impl Importing {
     }
 
     pub(crate) fn view(&self) -> View {
-        View::now(&self.context.app, Audience::Public)
+        View::now(&self.context.app, Sight::Public)
     }
 
     pub(crate) async fn page(&self, slug: &str) -> Page {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::database::Test;
 
 const TABLES: &str = "audit component component_change component_group event idempotency_key incident maintenance \
-                      maintenance_component page page_log postmortem setting timeline_update update_revision";
+                      maintenance_component page page_log postmortem setting timeline_update token update_revision";
 
 const SHOWN: &str = "
     slug name description url timeZone visibility version updatedAt cursor status { indicator description }

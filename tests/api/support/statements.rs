@@ -26,13 +26,25 @@ static STATEMENTS: Mutex<Option<HashMap<String, Vec<String>>>> = Mutex::new(None
 impl Test {
     /// What the admin is answered, without errors, and the statements that took.
     pub(crate) async fn recorded(&self, document: &str, variables: Value) -> (Value, Vec<String>) {
+        self.recorded_as(document, variables, Some(ADMIN)).await
+    }
+
+    /// The same for somebody with a token, or with none.
+    pub(crate) async fn recorded_as(
+        &self,
+        document: &str,
+        variables: Value,
+        token: Option<&str>,
+    ) -> (Value, Vec<String>) {
         let id = fresh_id();
-        let request = self
+        let mut request = self
             .http
             .post(format!("http://{}/graphql", self.address))
-            .bearer_auth(ADMIN)
             .header("x-request-id", &id)
             .json(&json!({ "query": document, "variables": variables }));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
         let response = request.send().await.expect("the server answers");
         let answer: Value = response.json().await.expect("the answer is JSON");
         assert!(answer.get("errors").is_none(), "{answer:#}");

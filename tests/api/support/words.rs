@@ -56,6 +56,14 @@ impl Test {
         self.public_data(&document, json!({ "id": id })).await["node"].clone()
     }
 
+    /// Makes a token for a role, on these pages or on all, and returns its id and its text.
+    pub(crate) async fn token(&self, role: &str, pages: Option<&[&str]>) -> (String, String) {
+        let input = json!({ "name": format!("The {role}"), "role": role, "pages": pages });
+        let made = self.mutate("tokenCreate", input, "secret token { id }").await;
+        let text = made["secret"].as_str().expect("a text").to_owned();
+        (id(&made["token"]), text)
+    }
+
     /// Moves the clock on.
     pub(crate) fn pass_minutes(&self, minutes: i64) {
         let clock = &self.app.clock;

@@ -1,0 +1,116 @@
+//! The audit: who did what.
+
+use std::sync::Arc;
+
+use async_graphql::{ID, Object};
+
+use super::error::Result;
+use super::id::{self, Kind};
+use super::node::{self, Node};
+use super::page::Page;
+use super::scalar::DateTime;
+use super::token::Token;
+use crate::access::Caller;
+use crate::domain::time::Timestamp;
+use crate::queries::{self, View, audit::Entry};
+
+/// Something that somebody did.
+#[derive(Clone, Debug)]
+pub struct AuditEntry {
+    entry: Arc<Entry>,
+    view: View,
+    caller: Caller,
+}
+
+impl AuditEntry {
+    pub(super) fn new(entry: Entry, view: View, caller: Caller) -> AuditEntry {
+        AuditEntry {
+            entry: Arc::new(entry),
+            view,
+            caller,
+        }
+    }
+}
+
+/// Something that somebody did.
+#[Object]
+impl AuditEntry {
+    /// When.
+    async fn at(&self) -> DateTime {
+        Timestamp::from_millis(self.entry.at).into()
+    }
+
+    /// Who: what people called the token; `admin` for the one that the server begins with, `server` for what it does by
+    /// itself.
+    async fn actor(&self) -> &str {
+        &self.entry.actor
+    }
+
+    /// With which token; null for the admin token that the server begins with, and for what it does by itself.
+    async fn token(&self) -> Result<Option<Token>> {
+        let Some(id) = self.entry.token_id else {
+            return Ok(None);
+        };
+        let found = queries::token::by_ids(&self.view, &[id]).await?.pop();
+        Ok(found.map(|token| Token::new(token, self.view.clone())))
+    }
+
+    /// From which address the request came; null for what came by none.
+    async fn address(&self) -> Option<&str> {
+        self.entry.address.as_deref()
+    }
+
+    /// What: the name of the mutation, mostly.
+    async fn action(&self) -> &str {
+        &self.entry.action
+    }
+
+    /// Under which request.
+    async fn request_id(&self) -> &str {
+        &self.entry.request_id
+    }
+
+    /// On which page; null for what is on none, and where the page was taken off since.
+    async fn page(&self) -> Result<Option<Page>> {
+        let Some(id) = self.entry.page_id else {
+            return Ok(None);
+        };
+        let found = self.view.page(id).await?;
+        Ok(found.map(|page| Page::new(page, self.view.clone())))
+    }
+
+    /// What it was done to; null where that is not there any more.
+    async fn subject(&self) -> Result<Option<Node>> {
+        let Some(id) = self.subject_id() else {
+            return Ok(None);
+        };
+        Ok(node::find(&self.view, &self.caller, &[id]).await?.pop().flatten())
+    }
+
+    /// Its number in the chain of its page, or of the server where it is on none: 1, 2, 3, …; null for what was kept
+    /// before there were chains.
+    async fn number(&self) -> Option<String> {
+        self.entry.number.map(|number| number.to_string())
+    }
+
+    /// The hash over it and the entry before it in the chain, in hexadecimal; null for what was kept before there were
+    /// chains.
+    async fn hash(&self) -> Option<&str> {
+        self.entry.hash.as_deref()
+    }
+}
+
+impl AuditEntry {
+    fn subject_id(&self) -> Option<ID> {
+        let kind = match self.entry.subject_kind.as_deref()? {
+            "page" => Kind::Page,
+            "component_group" => Kind::ComponentGroup,
+            "component" => Kind::Component,
+            "incident" => Kind::Incident,
+            "maintenance" => Kind::Maintenance,
+            "token" => Kind::Token,
+            _ => return None,
+        };
+        Some(id::encode(kind, self.entry.subject_id?))
+    }
+}
