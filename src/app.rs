@@ -11,6 +11,7 @@ use crate::access::Access;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::live::{self, Live};
+use crate::markdown::{ImageHosts, Renderer};
 use crate::store::Store;
 
 /// The numbers that an operator may set.
@@ -25,6 +26,8 @@ pub struct Settings {
     /// How often watched pages are looked at in case a bell was lost, in milliseconds. The promise of 600 ms rests on it:
     /// only tests change it.
     pub poll_millis: u64,
+    /// Whose images bodies may show.
+    pub image_hosts: ImageHosts,
 }
 
 impl Default for Settings {
@@ -34,6 +37,7 @@ impl Default for Settings {
             heartbeat_millis: 30_000,
             retention_millis: 30 * 24 * 60 * 60 * 1000,
             poll_millis: live::POLL_MILLIS,
+            image_hosts: ImageHosts::default(),
         }
     }
 }
@@ -46,6 +50,8 @@ pub struct App {
     pub access: Access,
     pub clock: Clock,
     pub settings: Settings,
+    /// Makes HTML of bodies.
+    pub markdown: Renderer,
     /// Commands that run: a shutdown waits for them.
     tasks: TaskTracker,
     /// The idempotency keys of calls that run on this node.
@@ -56,6 +62,7 @@ impl App {
     /// Puts a server together.
     pub fn new(store: Arc<Store>, access: Access, clock: Clock, settings: Settings) -> Arc<App> {
         let live = Live::new(Arc::clone(&store), Duration::from_millis(settings.poll_millis));
+        let markdown = Renderer::with_images_of(settings.image_hosts.clone());
         let (tasks, running_keys) = (TaskTracker::new(), Mutex::default());
         Arc::new(App {
             store,
@@ -63,6 +70,7 @@ impl App {
             access,
             clock,
             settings,
+            markdown,
             tasks,
             running_keys,
         })

@@ -1,6 +1,6 @@
 //! The edge: what stands between the network and the GraphQL executor.
 //!
-//! It decides what reaches the executor (`preflight`), how a request comes in and an answer goes out (`http`,
+//! It finds the document that a request names (`documents`), decides what reaches the executor (`preflight`), how a request comes in and an answer goes out (`http`,
 //! `websocket`), and who is heard of before (`access`). It works over any [`Engine`] and knows nothing of pages or
 //! incidents.
 //!
@@ -12,11 +12,14 @@
 
 mod access;
 mod answer;
+mod browser;
 mod config;
+mod documents;
 mod engine;
 mod envelope;
 mod error;
 mod fanout;
+mod graphiql;
 mod http;
 mod operation;
 mod origin;
@@ -30,7 +33,8 @@ mod websocket;
 mod wire;
 
 pub use access::{Authenticate, Refused};
-pub use config::{Config, WebSocketConfig};
+pub use config::{Config, DocumentConfig, WebSocketConfig};
+pub use documents::{Persisted, Unusable};
 pub use engine::{Engine, Follower, Nobody, Subscription, Unshared};
 pub use error::RequestError;
 pub use rendering::Rendering;

@@ -1,5 +1,8 @@
 //! `allclear serve`: puts the server together, runs it, and stops it in good order.
 
+mod documents;
+mod limits;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +18,13 @@ use crate::app::{App, Settings};
 use crate::clock::Clock;
 use crate::commands::{self, demo};
 use crate::domain::role::Sight;
+use crate::markdown::ImageHosts;
 use crate::queries::{self, View};
 use crate::server;
 use crate::store::Author;
 use crate::transport::{self, Stop};
+use documents::Documents;
+use limits::RequestLimits;
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
@@ -43,9 +49,14 @@ pub(super) struct Serve {
     /// Do not serve GraphiQL, the explorer at /graphiql (the browser loads its scripts from the Internet).
     #[arg(long, env = "ALLCLEAR_NO_GRAPHIQL")]
     no_graphiql: bool,
-    /// An origin whose pages may open a WebSocket, such as `https://status.example.com`; `*` means all. Repeatable.
-    #[arg(long = "allow-origin", env = "ALLCLEAR_ALLOW_ORIGIN", value_delimiter = ',')]
+    /// An origin whose pages may use the API from a browser (CORS, mutations, sockets), such as
+    /// `https://status.example.com`; `*` means all. Repeatable.
+    #[arg(long = "allow-origin", env = "ALLCLEAR_ALLOW_ORIGIN", value_delimiter = ',', value_parser = origin)]
     allow_origin: Vec<String>,
+    /// A host whose images the HTML of bodies may show (over https), such as `images.example.com`. Repeatable. Images of
+    /// others are shown by their description.
+    #[arg(long = "allow-image-host", env = "ALLCLEAR_ALLOW_IMAGE_HOST", value_delimiter = ',', value_parser = host)]
+    allow_image_host: Vec<String>,
     /// How often a quiet subscription hears where the log stands.
     #[arg(long, env = "ALLCLEAR_HEARTBEAT_SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     heartbeat_seconds: u64,
@@ -55,15 +66,35 @@ pub(super) struct Serve {
     /// How much of a partial outage counts as down, from 0 to 1.
     #[arg(long, env = "ALLCLEAR_PARTIAL_OUTAGE_WEIGHT", default_value_t = crate::domain::uptime::PARTIAL_OUTAGE_WEIGHT, value_parser = weight)]
     partial_outage_weight: f64,
-    /// The most a document may cost: its fields, multiplied by the page sizes above them.
-    #[arg(long, env = "ALLCLEAR_DOCUMENT_COST")]
-    document_cost: Option<u64>,
-    /// The most tokens of a document.
-    #[arg(long, env = "ALLCLEAR_DOCUMENT_TOKENS")]
-    document_tokens: Option<usize>,
     /// How long a shutdown waits for requests, sockets and commands that run.
     #[arg(long, env = "ALLCLEAR_GRACE_SECONDS", default_value_t = 20)]
     grace_seconds: u64,
+    #[command(flatten)]
+    limits: RequestLimits,
+    #[command(flatten)]
+    documents: Documents,
+}
+
+/// An origin as browsers write it: whatever else is given would never be met.
+fn origin(text: &str) -> Result<String, String> {
+    let is_origin = |text: &str| {
+        let host = text.split_once("://").map(|(scheme, host)| (!scheme.is_empty(), host));
+        matches!(host, Some((true, host)) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']))
+    };
+    match text == "*" || is_origin(text) {
+        true => Ok(text.to_owned()),
+        false => Err("must be like https://status.example.com, with no path and no slash at its end, or *".to_owned()),
+    }
+}
+
+/// A host by its name alone: a scheme, a port or a wildcard would never be met.
+fn host(text: &str) -> Result<String, String> {
+    let is_part =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    match text.split('.').all(is_part) {
+        true => Ok(text.to_owned()),
+        false => Err("must be the name of a host, like images.example.com".to_owned()),
+    }
 }
 
 fn weight(text: &str) -> Result<f64, String> {
@@ -75,6 +106,7 @@ fn weight(text: &str) -> Result<f64, String> {
 
 impl Serve {
     pub(super) async fn run(self) -> anyhow::Result<()> {
+        let config = self.edge()?;
         let store = self.database.open_and_listen(self.database_listen_url.clone()).await?;
         let store = Arc::new(store);
         let (access, fresh_token) = Access::open(&store, self.admin_token.as_deref())
@@ -84,6 +116,7 @@ impl Serve {
             partial_outage_weight: self.partial_outage_weight,
             heartbeat_millis: self.heartbeat_seconds * 1000,
             retention_millis: self.retention_days * DAY_MILLIS,
+            image_hosts: ImageHosts::new(self.allow_image_host.clone()),
             ..Settings::default()
         };
         let app = App::new(Arc::clone(&store), access, Clock::System, settings);
@@ -97,23 +130,19 @@ impl Serve {
         greet(address, &self, fresh_token.as_deref(), is_filled)?;
 
         let grace = Duration::from_secs(self.grace_seconds);
-        server::run(app, listener, self.edge(), stop, grace).await;
+        server::run(app, listener, config, stop, grace).await;
         Ok(())
     }
 
-    fn edge(&self) -> transport::Config {
-        let mut config = transport::Config {
+    fn edge(&self) -> anyhow::Result<transport::Config> {
+        let limits = self.limits.limits();
+        Ok(transport::Config {
             graphiql: !self.no_graphiql,
+            documents: self.documents.read(&limits)?,
+            limits,
             allowed_origins: self.allow_origin.clone(),
             ..transport::Config::default()
-        };
-        if let Some(cost) = self.document_cost {
-            config.limits.cost = cost;
-        }
-        if let Some(tokens) = self.document_tokens {
-            config.limits.tokens = tokens;
-        }
-        config
+        })
     }
 }
 

@@ -4,7 +4,7 @@ mod affected;
 
 use std::sync::Arc;
 
-use async_graphql::{ID, InputObject, Json, Object};
+use async_graphql::{Context, ID, InputObject, Json, Object};
 use uuid::Uuid;
 
 use super::component::{self, Component};
@@ -13,13 +13,13 @@ use super::enums::{Audience, Impact, IncidentStatus, UpdateOrder};
 use super::error::{Failure, Result};
 use super::id::{self, Kind};
 use super::page::{self, Page};
+use super::query::app;
 use super::scalar::{DateTime, Duration, Markdown};
 use super::timeline::{self, timeline_update};
 use crate::domain;
 use crate::domain::summary::{self, Facts, Locale};
 use crate::domain::text;
 use crate::error::Error;
-use crate::markdown;
 use crate::queries::View;
 
 pub use affected::{AffectedComponent, StatusInterval};
@@ -271,8 +271,9 @@ impl Postmortem {
     }
 
     /// What is published, as HTML that is safe to show; null where there is only a draft.
-    async fn body_html(&self) -> Option<String> {
-        self.0.published.as_deref().map(markdown::to_html)
+    async fn body_html(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        let body = self.0.published.as_deref()?;
+        Some(app(ctx).map(|app| app.markdown.to_html(body)))
     }
 
     /// When it was published, as the timeline shows it; null where there is only a draft.

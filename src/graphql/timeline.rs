@@ -156,7 +156,7 @@ macro_rules! timeline_update {
 
             /// What it says, as HTML that is safe to show.
             async fn body_html(&self) -> String {
-                $crate::markdown::to_html(&self.state().body)
+                self.$owner.view.app().markdown.to_html(&self.state().body)
             }
 
             /// The time shown, which may lie before it was posted.

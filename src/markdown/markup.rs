@@ -3,6 +3,7 @@
 use pulldown_cmark::{CowStr, Event, Tag, TagEnd};
 
 use super::SANITISER;
+use super::image::{ImageHosts, Images};
 
 /// How deep elements may nest. Far beyond what people write (a quote in a list in a list is three), far below where
 /// an HTML parser gets slow.
@@ -40,11 +41,13 @@ pub(super) struct Markup<'a> {
     hidden_from: Option<usize>,
     /// The HTML block that is being read: it comes line by line, and a tag may span lines.
     block: Option<String>,
+    hosts: &'a ImageHosts,
+    images: Images,
 }
 
 impl<'a> Markup<'a> {
     /// Nothing yet of a body that is about to be read, unless one of its lines is out of bounds at first sight.
-    pub(super) fn of(markdown: &str) -> Result<Markup<'a>, OutOfBounds> {
+    pub(super) fn of(markdown: &str, hosts: &'a ImageHosts) -> Result<Markup<'a>, OutOfBounds> {
         if markdown.lines().any(|line| containers(line) > MAX_DEPTH) {
             return Err(OutOfBounds);
         }
@@ -55,6 +58,8 @@ impl<'a> Markup<'a> {
             open: Vec::new(),
             hidden_from: None,
             block: None,
+            hosts,
+            images: Images::default(),
         })
     }
 
@@ -63,6 +68,22 @@ impl<'a> Markup<'a> {
     }
 
     pub(super) fn push(&mut self, event: Event<'a>) -> Result<(), OutOfBounds> {
+        match event {
+            Event::Start(Tag::Image { dest_url, .. }) => {
+                self.images.start(self.hosts.address(&dest_url));
+                return Ok(());
+            }
+            Event::End(TagEnd::Image) => {
+                if let Some(image) = self.images.end() {
+                    self.raw(image);
+                }
+                return Ok(());
+            }
+            _ => {}
+        }
+        let Some(event) = self.images.take(event) else {
+            return Ok(());
+        };
         match event {
             Event::Start(Tag::HtmlBlock) => {
                 self.block = Some(String::new());
@@ -73,7 +94,6 @@ impl<'a> Markup<'a> {
                 self.html_block(&html);
                 self.end(TagEnd::Paragraph);
             }
-            Event::Start(Tag::Image { .. }) | Event::End(TagEnd::Image) => {}
             Event::Start(tag) => self.start(tag),
             Event::End(tag) => self.end(tag),
             Event::Html(html) => match &mut self.block {
@@ -263,11 +283,15 @@ mod tests {
 
     #[test]
     fn a_line_that_opens_too_much_is_refused_before_it_is_parsed() {
+        let hosts = ImageHosts::default();
         for marker in [">", "> ", "- ", "+\t", "* ", "1. ", "23) ", "> 1. "] {
-            assert!(Markup::of(&format!("a\n{}", marker.repeat(65))).is_err(), "{marker}");
+            assert!(
+                Markup::of(&format!("a\n{}", marker.repeat(65)), &hosts).is_err(),
+                "{marker}"
+            );
         }
         for line in ["-", "*", "=", "+", "1", ".", "# ", "a - "].map(|piece| piece.repeat(100)) {
-            assert!(Markup::of(&line).is_ok(), "{line}");
+            assert!(Markup::of(&line, &hosts).is_ok(), "{line}");
         }
         assert_eq!(containers("> 12. - **a** - b"), 3);
     }

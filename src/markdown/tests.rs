@@ -1,10 +1,24 @@
 //! Tests of bodies as HTML: what people write, what attackers write, and what is written to break things.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
 use super::*;
+
+/// A body without images.
+fn to_html(markdown: &str) -> String {
+    static RENDERER: LazyLock<Renderer> = LazyLock::new(Renderer::default);
+    RENDERER.to_html(markdown)
+}
+
+/// A body that may show images of one host.
+fn with_images(markdown: &str) -> String {
+    static RENDERER: LazyLock<Renderer> =
+        LazyLock::new(|| Renderer::with_images_of(ImageHosts::new(["img.test".to_owned()])));
+    RENDERER.to_html(markdown)
+}
 
 /// What stands within the element that every body is put in.
 fn inner(markdown: &str) -> String {
@@ -23,7 +37,7 @@ fn tags_and_depth(html: &str) -> (Vec<String>, usize) {
         if tag.starts_with('/') {
             depth -= 1;
         } else {
-            depth += usize::from(!["br", "hr"].contains(&tag));
+            depth += usize::from(!["br", "hr"].contains(&tag) && !tag.starts_with("img "));
             deepest = deepest.max(depth);
             tags.push(tag.to_owned());
         }
@@ -49,8 +63,13 @@ fn assert_inert(html: &str) {
                 .any(|scheme| address.starts_with(scheme));
             scheme && !address.contains('"')
         };
+        let image = tag
+            .strip_prefix("img src=\"https://img.test/")
+            .and_then(|rest| rest.strip_suffix("\" loading=\"lazy\" referrerpolicy=\"no-referrer\""))
+            .and_then(|rest| rest.split_once("\" alt=\""));
         assert!(
             plain
+                || image.is_some_and(|(path, description)| !path.contains('"') && !description.contains('"'))
                 || numbered.is_some_and(|start| start.parse::<i64>().is_ok())
                 || link == Some("")
                 || address.is_some_and(outward),
@@ -202,6 +221,42 @@ fn hostile_markup_is_inert() {
 }
 
 #[test]
+fn an_image_of_a_host_that_is_named_is_shown_and_any_other_leaves_its_description() {
+    let body = "![one *a* `b` <i>c</i>](https://img.test/1.png \"title\") ![two](https://evil.test/2.png)\n\
+                [![three](https://img.test/3.png)](https://x.test) ![four ![five](https://img.test/5.png) six](//img.test/4)\n\
+                ![seven ![eight](https://img.test/8.png) nine](https://img.test/7.png) <img src=https://img.test/10.png>";
+    insta::assert_snapshot!(with_images(body), @r#"
+    <div dir="auto">
+    <p><img src="https://img.test/1.png" alt="one a b c" loading="lazy" referrerpolicy="no-referrer"> two
+    <a href="https://x.test" rel="nofollow noopener noreferrer"><img src="https://img.test/3.png" alt="three" loading="lazy" referrerpolicy="no-referrer"></a> four <img src="https://img.test/5.png" alt="five" loading="lazy" referrerpolicy="no-referrer"> six
+    <img src="https://img.test/7.png" alt="seven eight nine" loading="lazy" referrerpolicy="no-referrer"> </p>
+    </div>
+    "#);
+    assert_inert(&with_images(body));
+    assert!(!to_html(body).contains("<img"));
+}
+
+#[test]
+fn an_image_cannot_be_made_to_act() {
+    for body in [
+        "![a\" onerror=\"alert(1)](https://img.test/\"onerror=alert(1)//)",
+        "![a](<https://img.test/ onerror=alert(1)>)",
+        "![a](https://img.test/x.png \"\\\" onload=alert(1)\")",
+        "![<img src=x onerror=alert(1)>](https://img.test/)",
+        "![a](https://img.test@evil.test/)",
+        "![a](https://evil.test\\@img.test/)",
+        "![a](javascript://img.test/%0aalert(1))",
+        "<img src=\"https://img.test/\" onerror=alert(1)>",
+        "![&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;](https://img.test/&quot;&gt;)",
+        "![a <script>](https://img.test/) b </script>",
+        "![a\n\n> b](https://img.test/)",
+    ] {
+        assert_inert(&with_images(body));
+        assert_inert(&to_html(body));
+    }
+}
+
+#[test]
 fn what_scripts_and_styles_say_is_no_text() {
     assert_eq!(inner("a <script>alert(1)</script> b"), "<p>a  b</p>");
     assert_eq!(inner("a <style>b{} c\n\nd"), "<p>a </p>\n<p>d</p>");
@@ -314,10 +369,11 @@ proptest! {
         pieces in prop::collection::vec(prop::sample::select(&[
             "<", ">", "</", "/>", "<!--", "-->", "<script>", "</script>", "<style>", "<svg>", "<math>", "<a href=", "</a>",
             "<img src=x onerror=alert(1)>", "<b>", "</b>", "<i>", "<p>", "<br>", "<table>", "<td>", "<textarea>", "\"", "'", "`", "```\n", "[", "](",
-            ")", "![", "javascript:", "https://x.test", "&lt;", "&#x6A;", "*", "**", "~~", "> ", "- ", "1. ", "\n", "\n\n", "|", "|-|\n", "    ",
+            ")", "![", "javascript:", "https://x.test", "https://img.test/", "![x](https://img.test/", "&lt;", "&#x6A;", "*", "**", "~~", "> ", "- ", "1. ", "\n", "\n\n", "|", "|-|\n", "    ",
             "# ", "x", " ", "\\", "=", "\u{202E}", "é",
         ][..]), 0..60),
     ) {
         assert_inert(&to_html(&pieces.concat()));
+        assert_inert(&with_images(&pieces.concat()));
     }
 }

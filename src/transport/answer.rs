@@ -4,9 +4,10 @@
 //! errors found before the execution have no path; a value that a scalar or an input object does not take is found
 //! during it, has a path, and a message of one of two forms. A test holds this, so that an upgrade is a decision.
 
-use async_graphql::{Response, ServerError, Value};
+use async_graphql::{Response, ServerError, Value, value};
 use serde::Serialize;
 
+use super::preflight::Manner;
 use super::{RequestError, RequestId};
 
 /// The answer to one request, or one item of a subscription.
@@ -32,12 +33,19 @@ impl Answer {
     ///
     /// A value that does not fit counts as found before the execution, unless it is a compound mutation's: then
     /// another field of it may have run, and the client must not be told that nothing did.
-    pub(super) fn new(mut response: Response, compound: bool, request_id: &RequestId) -> Answer {
+    pub(super) fn new(mut response: Response, manner: Manner, request_id: &RequestId) -> Answer {
         let nothing = response.data == Value::Null && !response.errors.is_empty();
-        let before = |error: &ServerError| error.path.is_empty() || (!compound && is_coercion(error));
+        let before = |error: &ServerError| error.path.is_empty() || (!manner.compound && is_coercion(error));
         let refused = nothing && response.errors.iter().all(before);
         for error in &mut response.errors {
             label(error, request_id);
+            if manner.discreet {
+                hush(error);
+            }
+        }
+        if let Some((cost, max)) = manner.cost {
+            let cost = value!({ "requestedQueryCost": cost, "maximumQueryCost": max });
+            response.extensions.insert("cost".to_owned(), cost);
         }
         Answer { response, refused }
     }
@@ -109,6 +117,16 @@ fn label(error: &mut ServerError, request_id: &RequestId) {
     }
 }
 
+/// Takes out of an error what the library suggests instead of a name that is unknown: it is a way to find the names
+/// of a schema that is not told.
+fn hush(error: &mut ServerError) {
+    if error.path.is_empty()
+        && let Some(at) = error.message.find(" Did you mean")
+    {
+        error.message.truncate(at);
+    }
+}
+
 /// Whether a value was not of the type that is asked for: in the document or in the variables.
 fn is_coercion(error: &ServerError) -> bool {
     let text = error.message.as_str();
@@ -166,7 +184,7 @@ mod tests {
         let checked = check(request, &Limits::default()).expect("a document that passes the preflight");
         let answer = Answer::new(
             schema.execute(checked.request).await,
-            checked.compound,
+            checked.manner,
             &RequestId::fresh(),
         );
         (answer.refused, serde_json::from_str(&answer.to_json()).expect("JSON"))

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::documents::Persisted;
 use super::preflight::Limits;
 
 /// How the edge behaves.
@@ -18,8 +19,10 @@ pub struct Config {
     /// How long the head of a request may take, and how long a connection may wait for its next request: 75 s. That is
     /// longer than proxies keep theirs (a minute, in most), so that none sends a request into one that is being closed.
     pub head_timeout: Duration,
-    /// Origins besides our own whose pages may open a WebSocket, as `https://status.example.com`; `*` means all.
+    /// Origins besides our own whose pages may use the API: read answers, send mutations, open a WebSocket. Written as
+    /// `https://status.example.com`; `*` means all.
     pub allowed_origins: Vec<String>,
+    pub documents: DocumentConfig,
     pub websocket: WebSocketConfig,
 }
 
@@ -32,7 +35,33 @@ impl Default for Config {
             body_timeout: Duration::from_secs(30),
             head_timeout: Duration::from_secs(75),
             allowed_origins: Vec::new(),
+            documents: DocumentConfig::default(),
             websocket: WebSocketConfig::default(),
+        }
+    }
+}
+
+/// Which documents are run that a request names by a hash, or at all.
+#[derive(Clone, Debug)]
+pub struct DocumentConfig {
+    /// Those that are known beforehand.
+    pub persisted: Persisted,
+    /// Whether no others are run.
+    pub only_persisted: bool,
+    /// How many are remembered that clients have sent (automatic persisted queries): 1,000, more than the front ends of
+    /// one server have. 0 switches it off.
+    pub remembered: usize,
+    /// Bytes of those: 8 MiB, as a thousand are a few kilobytes each.
+    pub remembered_bytes: usize,
+}
+
+impl Default for DocumentConfig {
+    fn default() -> DocumentConfig {
+        DocumentConfig {
+            persisted: Persisted::default(),
+            only_persisted: false,
+            remembered: 1_000,
+            remembered_bytes: 8 << 20,
         }
     }
 }

@@ -26,7 +26,7 @@ use super::engine::Engine;
 use super::preflight::Checked;
 use super::router::Edge;
 use super::server::Link;
-use super::{RequestError, RequestId, preflight};
+use super::{RequestError, RequestId, documents, origin, preflight};
 pub(super) use accept::Media;
 use accept::StreamMedia;
 pub(super) use single::Streams;
@@ -34,6 +34,9 @@ use stream::Session;
 
 /// The place where an `EventSource` that lost its connection goes on.
 const LAST_EVENT_ID: &str = "last-event-id";
+
+/// By which a request asks for what it costs; `1`.
+const COST: &str = "graphql-cost";
 
 /// What an answer may be.
 #[derive(Clone, Copy)]
@@ -99,7 +102,7 @@ async fn answer<E: Engine, A: Authenticate>(
         Method::POST => body::posted(&parts.headers, content, &edge.config).await?,
         _ => body::in_query(parts.uri.query().unwrap_or_default())?,
     };
-    let checked = preflight::check(request, &edge.config.limits);
+    let checked = edge.check(asking_cost(request, &parts.headers));
     let operation = checked
         .as_ref()
         .map_or(OperationType::Query, |checked| checked.operation);
@@ -112,6 +115,8 @@ async fn answer<E: Engine, A: Authenticate>(
                 message,
             ));
         }
+        // A browser asks beforehand whether a page may post JSON, and is told no. This is for one that does not.
+        OperationType::Mutation => origin::check(&parts.headers, &edge.config.allowed_origins)?,
         OperationType::Subscription if accepted.stream.is_none() => return Err(needs_stream()),
         _ => {}
     }
@@ -136,7 +141,15 @@ async fn plain<E: Engine, A: Authenticate>(
     let sender = credentials.identify(&edge.access).await?;
     let request = edge.access.admit(&sender, request_id, checked.request).await?;
     let response = edge.engine.execute(request).await;
-    Ok(respond(media, Answer::new(response, checked.compound, request_id)))
+    Ok(respond(media, Answer::new(response, checked.manner, request_id)))
+}
+
+/// A request that asks for its cost, if a header does: not every client can set extensions.
+fn asking_cost(mut request: async_graphql::Request, headers: &HeaderMap) -> async_graphql::Request {
+    if headers.get(COST).is_some_and(|value| value == "1") {
+        request.extensions.insert(preflight::ASKS_COST.to_owned(), true.into());
+    }
+    request
 }
 
 fn needs_stream() -> RequestError {
@@ -174,7 +187,9 @@ fn respond(media: Media, mut answer: Answer) -> Response {
 /// The response to a request that does not reach the executor.
 pub(super) fn refuse(media: Media, error: RequestError) -> Response {
     let status = match error.code {
-        "GRAPHQL_PARSE_FAILED" | "GRAPHQL_VALIDATION_FAILED" => media.request_error(),
+        "GRAPHQL_PARSE_FAILED" | "GRAPHQL_VALIDATION_FAILED" | documents::NOT_FOUND | documents::NOT_SUPPORTED => {
+            media.request_error()
+        }
         _ => error.status,
     };
     response(media, status, HeaderMap::new(), &Answer::refusal(error))

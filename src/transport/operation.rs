@@ -170,9 +170,13 @@ impl<E: Engine, A: Authenticate> Start<E, A> {
                 stream::once(async move { engine.execute(request).await }).boxed()
             }
         };
-        let request_id = self.request_id;
+        let (request_id, mut manner) = (self.request_id, checked.manner);
+        if ty == OperationType::Subscription {
+            // What it cost to start says nothing of each item.
+            manner.cost = None;
+        }
         let answers = responses
-            .map(move |response| Answer::new(response, checked.compound, &request_id))
+            .map(move |response| Answer::new(response, manner, &request_id))
             .boxed();
         until(ended, alone(ty, answers))
     }

@@ -1,32 +1,60 @@
-//! Which pages of a browser may open a WebSocket.
+//! Which pages of a browser may use the API.
 //!
 //! Browsers let any page open a socket to any server, and leave it to the server to look at `Origin`.
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::RequestError;
 
-/// Lets pass what is no browser (no `Origin`), pages of our own host, and the origins that are allowed by name.
-pub(super) fn check(headers: &HeaderMap, allowed: &[String]) -> Result<(), RequestError> {
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return Ok(());
+/// Stands for every origin in a list of those that are allowed.
+pub(super) const ANY: &str = "*";
+
+/// Whose page a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin<'a> {
+    /// Nobody says: it is no browser, or a page that it shows by itself.
+    Unsaid,
+    /// A page of our own host.
+    Own,
+    /// A page of an origin that is allowed.
+    Allowed(&'a HeaderValue),
+    /// Any other page.
+    Foreign,
+}
+
+/// Finds out whose page a request comes from; `allowed` are the origins besides our own.
+pub(super) fn of<'a>(headers: &'a HeaderMap, allowed: &[String]) -> Origin<'a> {
+    let Some(value) = headers.get(header::ORIGIN) else {
+        return Origin::Unsaid;
     };
-    let origin = origin.to_str().unwrap_or_default();
+    let origin = value.to_str().unwrap_or_default();
     let own = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     // `http://host` and `https://host` alike: behind a proxy we do not see which of the two the page came by.
-    let same_host = origin.split_once("://").is_some_and(|(_, host)| Some(host) == own);
-    if same_host
-        || allowed
-            .iter()
-            .any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin))
-    {
-        return Ok(());
+    if origin.split_once("://").is_some_and(|(_, host)| Some(host) == own) {
+        return Origin::Own;
     }
-    Err(RequestError::new(
+    let is_allowed = |allowed: &String| allowed == ANY || allowed.eq_ignore_ascii_case(origin);
+    match allowed.iter().any(is_allowed) {
+        true => Origin::Allowed(value),
+        false => Origin::Foreign,
+    }
+}
+
+/// Lets pass what is no browser (no `Origin`), pages of our own host, and the origins that are allowed by name.
+pub(super) fn check(headers: &HeaderMap, allowed: &[String]) -> Result<(), RequestError> {
+    match of(headers, allowed) {
+        Origin::Foreign => Err(foreign()),
+        Origin::Unsaid | Origin::Own | Origin::Allowed(_) => Ok(()),
+    }
+}
+
+/// What a page that may not is told.
+pub(super) fn foreign() -> RequestError {
+    RequestError::new(
         "ORIGIN_FORBIDDEN",
         StatusCode::FORBIDDEN,
-        "Pages of this origin may not connect here.",
-    ))
+        "Pages of this origin may not do this here; `--allow-origin` names those that may.",
+    )
 }
 
 #[cfg(test)]

@@ -1,23 +1,25 @@
-//! A GraphQL request's four members, in the strict form that GraphQL over HTTP and over WebSocket share.
+//! A GraphQL request's members, in the strict form that GraphQL over HTTP and over WebSocket share.
 
-use async_graphql::{Request, Value, Variables};
+use async_graphql::{Request, Value, Variables, value};
 use serde_json::{Map, Value as Json};
 
 use super::RequestError;
+use super::documents::PERSISTED;
 
-/// Reads `query`, `operationName`, `variables` and `extensions`; the last three may be absent or null.
+/// Reads `query`, `documentId`, `operationName`, `variables` and `extensions`. The last three may be absent or null, and
+/// so may `query` where the request names its document otherwise: it is then empty.
+///
+/// `documentId`, as GraphQL over HTTP has it, is read as the extension that clients have long sent instead.
 pub(super) fn request(mut members: Map<String, Json>) -> Result<Request, RequestError> {
     let query = match members.remove("query") {
-        Some(Json::String(query)) => query,
+        Some(Json::String(query)) => Some(query),
+        None => None,
+        Some(Json::Null) if names_document(&members) => None,
         Some(_) => return Err(RequestError::malformed("`query` must be a string.")),
-        None => return Err(RequestError::malformed("`query` is missing.")),
     };
-    let mut request = Request::new(query);
-    request.operation_name = match members.remove("operationName") {
-        None | Some(Json::Null) => None,
-        Some(Json::String(name)) => Some(name),
-        Some(_) => return Err(RequestError::malformed("`operationName` must be a string.")),
-    };
+    let document_id = text(&mut members, "documentId")?;
+    let mut request = Request::new("");
+    request.operation_name = text(&mut members, "operationName")?;
     if let Some(variables) = object(&mut members, "variables")? {
         request.variables = Variables::from_json(Json::Object(variables));
     }
@@ -29,7 +31,33 @@ pub(super) fn request(mut members: Map<String, Json>) -> Result<Request, Request
                 .insert(name, Value::from_json(value).unwrap_or_default());
         }
     }
+    if let Some(id) = document_id {
+        let name = value!({ "version": 1, "sha256Hash": id });
+        request.extensions.insert(PERSISTED.to_owned(), name);
+    }
+    request.query = match query {
+        Some(query) => query,
+        None if request.extensions.contains_key(PERSISTED) => String::new(),
+        None => return Err(RequestError::malformed("`query` is missing.")),
+    };
     Ok(request)
+}
+
+fn names_document(members: &Map<String, Json>) -> bool {
+    let is_named = |id: &Json| !id.is_null();
+    members.get("documentId").is_some_and(is_named)
+        || members
+            .get("extensions")
+            .and_then(|all| all.get(PERSISTED))
+            .is_some_and(is_named)
+}
+
+fn text(members: &mut Map<String, Json>, name: &str) -> Result<Option<String>, RequestError> {
+    match members.remove(name) {
+        None | Some(Json::Null) => Ok(None),
+        Some(Json::String(text)) => Ok(Some(text)),
+        Some(_) => Err(RequestError::malformed(format!("`{name}` must be a string."))),
+    }
 }
 
 fn object(members: &mut Map<String, Json>, name: &str) -> Result<Option<Map<String, Json>>, RequestError> {
@@ -65,6 +93,22 @@ mod tests {
     }
 
     #[test]
+    fn a_document_may_be_named_instead_of_sent() {
+        let name = json!({"persistedQuery": {"version": 1, "sha256Hash": "abc"}});
+        for body in [
+            json!({"documentId": "abc"}),
+            json!({"query": null, "documentId": "abc"}),
+            json!({"extensions": name}),
+            json!({"query": null, "extensions": name}),
+        ] {
+            let request = read(body.clone()).expect("a request");
+            assert_eq!(request.query, "", "{body}");
+            let named = request.extensions[PERSISTED].clone().into_json().expect("JSON");
+            assert_eq!(named, name["persistedQuery"], "{body}");
+        }
+    }
+
+    #[test]
     fn members_of_a_wrong_type_are_refused() {
         for body in [
             json!({}),
@@ -72,6 +116,10 @@ mod tests {
             json!({"query": 7}),
             json!({"query": {}}),
             json!({"query": "{a}", "operationName": 7}),
+            json!({"query": "{a}", "documentId": 7}),
+            json!({"query": null, "documentId": null}),
+            json!({"documentId": ["a"]}),
+            json!({"query": null, "extensions": {"persistedQuery": null}}),
             json!({"query": "{a}", "variables": []}),
             json!({"query": "{a}", "variables": "{}"}),
             json!({"query": "{a}", "extensions": []}),

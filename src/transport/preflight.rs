@@ -9,11 +9,12 @@ mod measure;
 mod page;
 mod root;
 mod scan;
+mod variables;
 mod walk;
 
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::parser::{Error as ParseError, parse_query};
-use async_graphql::{Positioned, Request};
+use async_graphql::{Positioned, Request, Value};
 use axum::http::StatusCode;
 
 pub use limits::Limits;
@@ -28,14 +29,29 @@ pub struct Checked {
     pub operation: OperationType,
     /// What the operation may cost at most, by [`Limits::cost`]'s measure.
     pub cost: u64,
+    /// What its answer must look like.
+    pub manner: Manner,
+}
+
+/// What the answer to a request must look like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
     /// Whether it is a mutation of several fields: when one of them fails, others may have run.
     pub compound: bool,
+    /// The cost, and the most it may be, where the request asks for them.
+    pub cost: Option<(u64, u64)>,
+    /// Whether errors keep to themselves what the schema has that is spelt alike.
+    pub discreet: bool,
 }
+
+/// The extension of a request by which it asks what it costs.
+pub const ASKS_COST: &str = "cost";
 
 /// Decides whether a request may be executed.
 pub fn check(mut request: Request, limits: &Limits) -> Result<Checked, RequestError> {
     limits.bytes(request.query.len())?;
     scan::scan(&request.query, limits)?;
+    variables::check(&request.variables, limits)?;
     let mut document = parse_query(&request.query).map_err(|error| syntax_error(&error))?;
 
     let operation = choose(&document, request.operation_name.as_deref())?;
@@ -52,12 +68,24 @@ pub fn check(mut request: Request, limits: &Limits) -> Result<Checked, RequestEr
         }
     }
     request.set_parsed_query(document);
+    let asks_cost = request.extensions.get(ASKS_COST) == Some(&Value::Boolean(true));
     Ok(Checked {
         request,
         operation: ty,
         cost,
-        compound,
+        manner: Manner {
+            compound,
+            cost: asks_cost.then_some((cost, limits.cost)),
+            discreet: !limits.introspectable,
+        },
     })
+}
+
+/// Decides whether a document by itself could be executed, whatever operation of it and with whatever variables.
+pub(super) fn check_document(document: &str, limits: &Limits) -> Result<(), RequestError> {
+    limits.bytes(document.len())?;
+    scan::scan(document, limits)?;
+    parse_query(document).map(|_| ()).map_err(|error| syntax_error(&error))
 }
 
 /// The operation that is asked for: by name, or the only one there is.

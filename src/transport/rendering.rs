@@ -7,6 +7,7 @@ use axum::body::Bytes;
 
 use super::RequestId;
 use super::answer::Answer;
+use super::preflight::Manner;
 
 /// What an answer comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub struct Rendering {
 impl Rendering {
     /// Makes an item of what a subscription answered.
     pub fn new(response: Response, request_id: &RequestId) -> Rendering {
-        let answer = Answer::new(response, false, request_id);
+        let answer = Answer::new(response, Manner::default(), request_id);
         Rendering {
             verdict: match answer.has_code("UNAVAILABLE") {
                 true => Verdict::Unavailable,

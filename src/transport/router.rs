@@ -3,18 +3,21 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use async_graphql::http::GraphiQLSource;
+use async_graphql::Request;
 use axum::Router;
 use axum::http::{StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 
 use super::access::Authenticate;
+use super::documents::Documents;
 use super::engine::Engine;
 use super::fanout::{Fanouts, Seat};
+use super::graphiql::Explorer;
 use super::http::{Media, Streams, refuse};
 use super::operation::Start;
-use super::{Config, Connections, RequestError, RequestId, http, request_id, websocket};
+use super::preflight::{self, Checked};
+use super::{Config, Connections, RequestError, RequestId, browser, http, request_id, websocket};
 
 const GRAPHQL: &str = "/graphql";
 const WEBSOCKET: &str = "/graphql/ws";
@@ -27,11 +30,22 @@ pub(super) struct Edge<E, A: Authenticate> {
     pub(super) access: A,
     pub(super) config: Arc<Config>,
     pub(super) connections: Connections,
+    documents: Arc<Documents>,
     pub(super) fanouts: Arc<Fanouts>,
     pub(super) streams: Arc<Streams<A>>,
 }
 
 impl<E: Engine, A: Authenticate> Edge<E, A> {
+    /// Decides whether a request may be executed, once its document is known.
+    pub(super) fn check(&self, request: Request) -> Result<Checked, RequestError> {
+        let (request, fresh) = self.documents.find(request)?;
+        let checked = preflight::check(request, &self.config.limits)?;
+        if let Some(fresh) = fresh {
+            self.documents.remember(fresh);
+        }
+        Ok(checked)
+    }
+
     /// What runs an operation on a connection that lasts.
     pub(super) fn start(&self, sender: Arc<A::Sender>, request_id: RequestId, seat: Seat) -> Start<E, A> {
         Start {
@@ -58,10 +72,12 @@ where
     F: Future<Output = Result<(), String>> + Send,
 {
     let graphiql = config.graphiql;
+    let config = Arc::new(config);
     let edge = Edge {
         engine,
         access,
-        config: Arc::new(config),
+        documents: Arc::new(Documents::new(&config)),
+        config: Arc::clone(&config),
         connections,
         fanouts: Arc::default(),
         streams: Arc::default(),
@@ -80,17 +96,13 @@ where
         .route("/readyz", get(async move || readiness(ready().await)))
         .route("/", get(async move || index(graphiql)));
     if graphiql {
-        let page = GraphiQLSource::build()
-            .endpoint(GRAPHQL)
-            .subscription_endpoint(WEBSOCKET)
-            .title("Allclear")
-            .finish();
-        let page: Arc<str> = page.into();
-        routes = routes.route("/graphiql", get(async move || Html(page.to_string())));
+        let explorer = Explorer::new(GRAPHQL, WEBSOCKET);
+        routes = routes.route("/graphiql", get(async move || explorer.respond()));
     }
     routes
         .fallback(async || not_found())
         .method_not_allowed_fallback(async || method_not_allowed())
+        .layer(axum::middleware::from_fn_with_state(config, browser::guard))
         .layer(axum::middleware::from_fn(request_id::identify))
         .with_state(edge)
 }

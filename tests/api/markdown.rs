@@ -1,8 +1,11 @@
 //! Bodies as people write them: kept as they came, and rendered so that nothing in them acts.
 
+use allclear::app::Settings;
+use allclear::markdown::ImageHosts;
+use allclear::transport::Config;
 use serde_json::{Value, json};
 
-use crate::support::database::Test;
+use crate::support::database::{Test, for_each_database_with};
 use crate::support::for_each_database;
 use crate::support::words::id;
 
@@ -135,6 +138,32 @@ async fn text_is_kept_after_normalisation_and_with_its_line_breaks() {
         let input = json!({ "page": page, "title": "Cafe\u{301}", "body": "x" });
         let opened = test.mutate("incidentOpen", input, "incident { title }").await;
         assert_eq!(opened["incident"]["title"], Value::from("Caf\u{e9}"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn row_18_images_are_shown_of_the_hosts_that_are_named_and_of_no_other() {
+    let settings = Settings {
+        image_hosts: ImageHosts::new(["img.example.com".to_owned()]),
+        ..Settings::default()
+    };
+    for_each_database_with(settings, Config::default(), async |test| {
+        let page = test.page("images").await;
+        let text = "![graph](https://img.example.com/1.png) ![pixel](https://evil.example/1.png)";
+        let html = "<div dir=\"auto\">\n<p><img src=\"https://img.example.com/1.png\" alt=\"graph\" loading=\"lazy\" \
+                    referrerpolicy=\"no-referrer\"> pixel</p>\n</div>\n";
+
+        let (body, rendered) = written(test, &page, text).await;
+
+        assert_eq!((body.as_str(), rendered.as_str()), (text, html));
+        let incident = test.incident(&page, "Over", None).await;
+        test.resolve(&incident).await;
+        test.draft(&incident, text).await;
+        let published = json!({ "incident": incident });
+        let selection = "incident { postmortem { bodyHtml } }";
+        let published = test.mutate("postmortemPublish", published, selection).await;
+        assert_eq!(published["incident"]["postmortem"]["bodyHtml"], html);
     })
     .await;
 }

@@ -1,8 +1,15 @@
 //! The edge over real sockets, in front of a small schema of its own.
 
+mod browser;
+mod csrf;
+mod documents;
 mod fair;
 mod http;
+mod limits;
 mod liveness;
+mod mutated;
+#[path = "../mutator/mutator.rs"]
+mod mutator;
 mod routes;
 mod server;
 mod shutdown;

@@ -57,6 +57,10 @@ impl Query {
     async fn request_id(&self, ctx: &Context<'_>) -> String {
         ctx.data_unchecked::<RequestId>().to_string()
     }
+    /// What makes a page, and a name that is nearly spelt right.
+    async fn list(&self, first: usize) -> Vec<Item> {
+        (0..first).map(|_| Item).collect()
+    }
     async fn year(&self, at: DateTime<Utc>) -> String {
         at.to_rfc3339()
     }
@@ -74,6 +78,15 @@ impl Query {
     }
     async fn panic(&self) -> i32 {
         "no number".parse().expect("a resolver that panics")
+    }
+}
+
+pub(crate) struct Item;
+
+#[Object]
+impl Item {
+    async fn name(&self, long: Option<String>) -> usize {
+        long.map_or(0, |long| long.len())
     }
 }
 

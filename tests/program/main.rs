@@ -94,6 +94,37 @@ fn a_short_admin_token_and_a_bad_database_are_refused_in_words() {
 }
 
 #[test]
+fn flags_that_would_not_do_what_they_seem_to_are_refused_in_words() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("empty")).expect("a folder");
+    std::fs::create_dir(folder.path().join("wrong")).expect("a folder");
+    std::fs::write(folder.path().join("wrong/a.graphql"), "{ page(").expect("a file");
+
+    for (flags, words) in [
+        (
+            &["--allow-origin", "https://front.example/"] as &[&str],
+            "no slash at its end",
+        ),
+        (&["--allow-origin", "front.example"], "https://status.example.com"),
+        (&["--allow-image-host", "https://img.example"], "the name of a host"),
+        (&["--allow-image-host", "*.example.com"], "the name of a host"),
+        (&["--document-nesting", "1000"], "from 1 to 64"),
+        (&["--only-persisted"], "--persisted-documents"),
+        (&["--persisted-documents", "nowhere"], "nowhere: cannot be read"),
+        (&["--persisted-documents", "empty"], "holds no .graphql"),
+        (&["--persisted-documents", "wrong"], "a.graphql: Syntax error"),
+    ] {
+        let all = [&["serve", "--listen", "127.0.0.1:0"] as &[&str], flags].concat();
+        let refused = allclear(folder.path(), &all);
+        assert!(
+            !refused.is_success && refused.errors.contains(words),
+            "{flags:?}: {}",
+            refused.errors
+        );
+    }
+}
+
+#[test]
 fn the_schema_is_printed_as_the_repository_holds_it() {
     let folder = tempfile::tempdir().expect("a folder");
 

@@ -47,7 +47,7 @@ pub(super) fn in_query(query: &str) -> Result<Request, RequestError> {
     let mut members = Map::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let value = match &*name {
-            "query" | "operationName" => Json::String(value.into_owned()),
+            "query" | "documentId" | "operationName" => Json::String(value.into_owned()),
             "variables" | "extensions" => serde_json::from_str(&value)
                 .map_err(|error| RequestError::malformed(format!("`{name}` is not JSON: {error}.")))?,
             _ => continue,

@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use async_graphql::parser::types::OperationType;
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
@@ -18,7 +19,7 @@ use super::{Media, body, refuse};
 use crate::transport::access::{self, Authenticate};
 use crate::transport::engine::Engine;
 use crate::transport::router::Edge;
-use crate::transport::{RequestError, RequestId, preflight};
+use crate::transport::{RequestError, RequestId, origin};
 
 /// Where a client names its stream: in a header, or, as `EventSource` sets none, in the query.
 const TOKEN_HEADER: &str = "x-graphql-event-stream-token";
@@ -156,7 +157,10 @@ async fn start<E: Engine, A: Authenticate>(
         }
     };
     let sender = Arc::new(edge.access.authenticate(bearer, from).await?);
-    let checked = preflight::check(request, &edge.config.limits);
+    let checked = edge.check(request);
+    if matches!(&checked, Ok(checked) if checked.operation == OperationType::Mutation) {
+        origin::check(&parts.headers, &edge.config.allowed_origins)?;
+    }
 
     let streams = lock(&edge.streams.0);
     let stream = streams.get(token).ok_or_else(no_such_stream)?;

@@ -28,9 +28,20 @@ pub struct Limits {
     /// Fields that may be resolved: each counts 1, those below a page as often as the page is long. 50,000 passes five
     /// times what a full page of 50 incidents with 20 updates each takes.
     pub cost: u64,
+    /// Bytes of arguments, each as often as it is read: those below a page as often as the page is long, a variable
+    /// wherever it is used. 4 MiB, four of the largest bodies: the library copies a value each time.
+    pub arguments: u64,
+    /// Whether the schema may be asked for.
+    pub introspectable: bool,
     /// Where the list fields of introspection stand within one another: 2, as graphql-js has it. Types refer to types,
     /// so each further level multiplies the answer by the size of the schema.
     pub introspection: u64,
+    /// How deep lists and objects of variables may stand in one another: 32, as in a document.
+    pub variable_nesting: u64,
+    /// Values in all variables, each list and object being one: 10,000, more than a backfilled incident of 500 updates.
+    pub variable_values: u64,
+    /// Bytes of all variables: 1 MiB, as of an HTTP body.
+    pub variable_bytes: u64,
     /// No page is longer: 100. A larger `first` costs no more, for it is refused when it is resolved.
     pub page: u64,
 }
@@ -46,7 +57,12 @@ impl Default for Limits {
             aliases: 200,
             directives: 200,
             cost: 50_000,
+            arguments: 4 << 20,
+            introspectable: true,
             introspection: 2,
+            variable_nesting: 32,
+            variable_values: 10_000,
+            variable_bytes: 1 << 20,
             page: 100,
         }
     }
@@ -71,7 +87,7 @@ pub(super) fn within(limit: &'static str, found: u64, max: u64) -> Result<(), Re
     if found <= max {
         return Ok(());
     }
-    let message = format!("This document is too complex: its {limit} may be at most {max}.");
+    let message = format!("This request is too complex: its {limit} may be at most {max}.");
     Err(
         RequestError::new("DOCUMENT_TOO_COMPLEX", StatusCode::BAD_REQUEST, message)
             .with("limit", limit)

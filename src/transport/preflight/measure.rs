@@ -12,6 +12,8 @@ pub(super) struct Measure {
     pub(super) fields: u64,
     pub(super) aliases: u64,
     pub(super) directives: u64,
+    /// Bytes of arguments, each as often as it is read.
+    pub(super) arguments: u64,
     /// The longest chain of introspection's list fields.
     pub(super) introspection: u64,
 }
@@ -25,6 +27,7 @@ impl Measure {
             fields: self.fields.saturating_add(other.fields),
             aliases: self.aliases.saturating_add(other.aliases),
             directives: self.directives.saturating_add(other.directives),
+            arguments: self.arguments.saturating_add(other.arguments),
             introspection: self.introspection.max(other.introspection),
         }
     }
@@ -34,6 +37,7 @@ impl Measure {
         within("depth", self.depth, limits.depth)?;
         within("fields", self.fields, limits.fields)?;
         within("aliases", self.aliases, limits.aliases)?;
-        within("directives", self.directives, limits.directives)
+        within("directives", self.directives, limits.directives)?;
+        within("arguments", self.arguments, limits.arguments)
     }
 }

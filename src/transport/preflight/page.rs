@@ -1,15 +1,21 @@
-//! How often what stands below a field is resolved.
+//! What a field's arguments say: how often what stands below it is resolved, and how much there is to read.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::convert::Infallible;
 
 use async_graphql::parser::types::{Field, OperationDefinition};
 use async_graphql::{Name, Value, Variables};
+
+use super::variables::{bytes, literal_bytes};
 
 /// Reads page sizes from a document, with the variables it runs with.
 pub(super) struct Pages<'a> {
     operation: &'a OperationDefinition,
     variables: &'a Variables,
     longest: u64,
+    /// Bytes of the variables that were met.
+    sizes: RefCell<HashMap<String, u64>>,
 }
 
 /// The whole schema is answered at once, and is some hundred types; one type has some dozen fields.
@@ -22,7 +28,27 @@ impl<'a> Pages<'a> {
             operation,
             variables,
             longest,
+            sizes: RefCell::default(),
         }
+    }
+
+    /// Bytes of a field's arguments, with the variables in them.
+    pub(super) fn argument_bytes(&self, field: &Field) -> u64 {
+        let sizes = field
+            .arguments
+            .iter()
+            .map(|(_, value)| literal_bytes(&value.node, &|name| self.variable_bytes(name)));
+        sizes.fold(0, u64::saturating_add)
+    }
+
+    /// Measured once, however often it is used.
+    fn variable_bytes(&self, name: &str) -> u64 {
+        if let Some(&known) = self.sizes.borrow().get(name) {
+            return known;
+        }
+        let size = self.variable(&Name::new(name)).map_or(0, bytes);
+        self.sizes.borrow_mut().insert(name.to_owned(), size);
+        size
     }
 
     /// The length of the list below a field: `first` or `last`, the number of `ids`, or 1.

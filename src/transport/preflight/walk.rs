@@ -9,6 +9,7 @@ use async_graphql::parser::types::{
     ExecutableDocument, Field, FragmentDefinition, OperationDefinition, Selection, SelectionSet,
 };
 use async_graphql::{Positioned, Variables};
+use axum::http::StatusCode;
 
 use super::limits::{Limits, within};
 use super::measure::Measure;
@@ -93,15 +94,28 @@ impl Walk<'_> {
         };
         let name = field.name.node.as_str();
         if matches!(name, "__schema" | "__type") {
+            if !self.limits.introspectable {
+                return Err(hidden_schema().at(field.name.pos));
+            }
             within("introspection", below.introspection, self.limits.introspection)?;
         }
+        let length = self.pages.length(field);
         Ok(Measure {
-            cost: below.cost.saturating_mul(self.pages.length(field)).saturating_add(1),
+            cost: below.cost.saturating_mul(length).saturating_add(1),
+            arguments: below
+                .arguments
+                .saturating_mul(length)
+                .saturating_add(self.pages.argument_bytes(field)),
             aliases: below.aliases.saturating_add(u64::from(field.alias.is_some())),
             introspection: below.introspection.saturating_add(u64::from(lists_types(name))),
             ..below
         })
     }
+}
+
+fn hidden_schema() -> RequestError {
+    let message = "This server does not tell its schema; see its documentation.";
+    RequestError::new("INTROSPECTION_DISABLED", StatusCode::BAD_REQUEST, message)
 }
 
 /// The fields of introspection that lead from one type to many; only looked at below `__schema` and `__type`.
@@ -233,7 +247,7 @@ mod tests {
 
         assert_eq!(
             refusal,
-            Err("This document is too complex: its cost may be at most 50000.".to_owned())
+            Err("This request is too complex: its cost may be at most 50000.".to_owned())
         );
     }
 
@@ -272,6 +286,7 @@ mod tests {
             fields: u64::MAX,
             aliases: u64::MAX,
             cost: u64::MAX,
+            arguments: u64::MAX,
             ..Limits::default()
         };
 
@@ -288,7 +303,7 @@ mod tests {
             let refusal = measured(document, &Variables::default(), &Limits::default());
             assert_eq!(
                 refusal,
-                Err("This document is too complex: its introspection may be at most 2.".to_owned())
+                Err("This request is too complex: its introspection may be at most 2.".to_owned())
             );
         }
         // The same names elsewhere are nobody's concern.
@@ -314,6 +329,53 @@ mod tests {
         let cost = measured(&document, &Variables::default(), &Limits::default()).expect("within the limits");
 
         assert!(cost < 30_000, "{cost}");
+    }
+
+    #[test]
+    fn an_argument_counts_as_often_as_it_is_read() {
+        let variables = Variables::from_value(value!({"x": "12345678"}));
+        let limits = |arguments| Limits {
+            arguments,
+            ..Limits::default()
+        };
+        // Eight bytes of text and eight for its place; `first` is a value too.
+        for (document, bytes) in [
+            ("query($x: String) { a(b: $x) }", 16),
+            ("query($x: String) { a(b: $x) c(d: $x) }", 32),
+            ("query($x: String) { a(first: 10) { b(c: $x) } }", 8 + 160),
+            (
+                "query($x: String) { a(first: 10) { b(last: 5) { c(d: $x) } } }",
+                8 + 10 * (8 + 5 * 16),
+            ),
+            ("query($x: String) { ...f ...f } fragment f on T { a(b: $x) }", 32),
+            ("{ a(b: \"12345678\") }", 16),
+            ("{ a(b: {c: [\"1234\"]}) }", 3 * 8 + 1 + 4),
+            ("query($y: String = \"12345678\") { a(b: $y) }", 16),
+        ] {
+            assert!(measured(document, &variables, &limits(bytes)).is_ok(), "{document}");
+            let refusal = measured(document, &variables, &limits(bytes - 1)).expect_err("one too many");
+            assert!(refusal.contains("arguments"), "{document}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn a_schema_that_is_not_told_is_not_told_anywhere() {
+        let limits = Limits {
+            introspectable: false,
+            ..Limits::default()
+        };
+        for document in [
+            "{ __schema { types { name } } }",
+            "{ a __type(name: \"A\") { name } }",
+            "{ ...f } fragment f on Query { ... { x: __schema { queryType { name } } } }",
+            "query A { a } query B { __schema { queryType { name } } }",
+        ] {
+            let document = parse_query(document).expect("a document");
+            let (_, operation) = document.operations.iter().next().expect("an operation");
+            let error = walk(&document, operation, &Variables::default(), &limits).expect_err("refused");
+            assert_eq!((error.code, error.locations.len()), ("INTROSPECTION_DISABLED", 1));
+        }
+        assert_eq!(measured("{ a { __typename } }", &Variables::default(), &limits), Ok(2));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::frame;
 use super::message::Close;
 use super::protocol::{Action, Protocol};
 use super::socket::{Received, Socket};
+use crate::transport::RequestId;
 use crate::transport::access::{Authenticate, Refused};
 use crate::transport::answer::Answer;
 use crate::transport::engine::Engine;
@@ -17,7 +18,6 @@ use crate::transport::fanout::Seat;
 use crate::transport::operation::{Event, Key, Operations};
 use crate::transport::router::Edge;
 use crate::transport::wire::Unsent;
-use crate::transport::{RequestId, preflight};
 
 /// How a socket ends.
 enum End {
@@ -128,7 +128,7 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
             Action::Nothing => ControlFlow::Continue(()),
             Action::Send(text) => sent(self.socket.send_text(&text).await),
             Action::Authenticate(token) => self.authenticate(token).await,
-            Action::Start(key, request) => match preflight::check(*request, &self.edge.config.limits) {
+            Action::Start(key, request) => match self.edge.check(*request) {
                 Ok(checked) => {
                     let sender = self.sender.clone().expect("the socket was acknowledged");
                     let envelope = self.protocol.envelope(key).expect("the operation was just begun");

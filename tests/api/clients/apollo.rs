@@ -48,3 +48,20 @@ async fn follows(transport: &str) {
     })
     .await;
 }
+
+#[tokio::test]
+async fn apollo_client_sends_a_document_once_and_names_it_from_then_on() {
+    for_each_database(async |test| {
+        let Some(result) = run("apollo-persisted.mjs", shop(test).await).await else {
+            return;
+        };
+
+        assert_eq!(result["slugs"], json!(["shop", "shop", "shop"]));
+        let sent: Vec<_> = result["sent"].as_array().expect("requests").iter().collect();
+        let held = |query: bool| json!({ "query": query, "hash": true });
+        let of = |index: usize| json!({ "query": sent[index]["query"], "hash": sent[index]["hash"] });
+        assert_eq!((sent.len(), of(0), of(1)), (4, held(false), held(true)), "{result}");
+        assert_eq!((of(2), of(3)), (held(false), held(false)), "{result}");
+    })
+    .await;
+}

@@ -34,3 +34,29 @@ async fn a_browser_that_is_cut_off_receives_the_rest_once_and_in_order_by_its_ev
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_explorer_may_do_in_a_browser_what_it_needs_and_nothing_that_is_put_into_it() {
+    if !Path::new(CHROMIUM).exists() {
+        require::lacking("browser", &format!("{CHROMIUM} is not there"));
+        return;
+    }
+    for_each_database(async |test| {
+        let mut environment = shop(test).await;
+        environment.push(("ALLCLEAR_BROWSER", CHROMIUM.to_owned()));
+
+        let Some(result) = run("graphiql.mjs", environment).await else {
+            return;
+        };
+
+        // The worker says what it was refused: nothing of the host that it needs.
+        let refused = "https://evil.example/worker.js";
+        let may = json!({ "query": true, "socket": true, "style": true, "worker": refused });
+        let may_not = json!({
+            "eval": false, "inject": false, "data": false, "script": false, "fetch": false, "image": false,
+        });
+        assert_eq!((&result["may"], &result["mayNot"]), (&may, &may_not), "{result}");
+        assert_eq!(result["missing"], json!([]));
+    })
+    .await;
+}
