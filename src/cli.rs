@@ -1,5 +1,6 @@
 //! The command line: flags and environment variables are the whole configuration.
 
+mod backup;
 mod import;
 mod serve;
 
@@ -38,6 +39,12 @@ enum Command {
     Schema,
     /// Read what another system knows into a page.
     Import(import::Import),
+    /// Copy a SQLite database into a new file, while a server may go on writing to it.
+    Backup(backup::Backup),
+    /// Put a backup in the place of a SQLite database. Clients that come back are given the page afresh.
+    Restore(backup::Restore),
+    /// Name the history of a database anew.
+    Epoch(backup::Epoch),
 }
 
 /// Where the database is.
@@ -63,12 +70,17 @@ impl Database {
 
     /// Opens the database, to be listened to at another URL where one is given.
     async fn open_and_listen(&self, listen_url: Option<String>) -> anyhow::Result<Store> {
-        let options = Options {
+        Store::open(&self.options(listen_url))
+            .await
+            .context("cannot open the database")
+    }
+
+    fn options(&self, listen_url: Option<String>) -> Options {
+        Options {
             url: self.database_url.clone(),
             connections: self.database_connections,
             listen_url,
-        };
-        Store::open(&options).await.context("cannot open the database")
+        }
     }
 }
 
@@ -100,6 +112,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             }
             Command::Schema => say(crate::graphql::sdl().trim_end()),
             Command::Import(import) => import.run().await,
+            Command::Backup(backup) => backup.run().await,
+            Command::Restore(restore) => restore.run().await,
+            Command::Epoch(epoch) => epoch.run().await,
         }
     })
 }

@@ -41,7 +41,8 @@ struct Inner {
     audience: Audience,
     moment: Moment,
     instant: Timestamp,
-    snapshot: Arc<OnceCell<Snapshot>>,
+    /// Or why it could not begin: whatever else is asked of the view is told the same, and does not wait for it again.
+    snapshot: Arc<OnceCell<Result<Snapshot>>>,
     /// The page as an event carries it.
     carried: OnceLock<Arc<Page>>,
     parts: Loader<Uuid, Arc<Parts>>,
@@ -139,7 +140,7 @@ impl View {
         audience: Audience,
         moment: Moment,
         instant: Timestamp,
-        snapshot: Arc<OnceCell<Snapshot>>,
+        snapshot: Arc<OnceCell<Result<Snapshot>>>,
     ) -> View {
         View(Arc::new(Inner {
             app: Arc::clone(app),
@@ -208,8 +209,10 @@ impl View {
     /// # Errors
     /// `Unavailable` when no connection can be had in time.
     pub(super) async fn db(&self) -> Result<&DatabaseTransaction> {
-        let snapshot = self.0.snapshot.get_or_try_init(|| self.0.app.store.read()).await?;
-        Ok(snapshot.db())
+        match self.0.snapshot.get_or_init(|| self.0.app.store.read()).await {
+            Ok(snapshot) => Ok(snapshot.db()),
+            Err(error) => Err(error.again()),
+        }
     }
 
     /// What a page consists of: read once for a view, and together for all pages an answer shows.

@@ -4,6 +4,7 @@ mod support;
 
 mod access;
 mod backfill;
+mod backup;
 mod bad_input;
 mod bad_request;
 mod clients;
@@ -11,6 +12,7 @@ mod component;
 mod connection;
 mod consistency;
 mod demo;
+mod fault;
 mod history;
 mod idempotency;
 mod import;
