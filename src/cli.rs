@@ -2,6 +2,7 @@
 
 mod backup;
 mod import;
+mod limits;
 mod serve;
 
 use std::io::Write as _;

@@ -9,6 +9,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::limits::Limits;
 use super::{Database, say};
 use crate::access::{Access, Caller};
 use crate::app::{App, Settings};
@@ -60,6 +61,8 @@ pub(super) struct Serve {
     /// The most tokens of a document.
     #[arg(long, env = "ALLCLEAR_DOCUMENT_TOKENS")]
     document_tokens: Option<usize>,
+    #[command(flatten)]
+    limits: Limits,
     /// How long a shutdown waits for requests, sockets and commands that run.
     #[arg(long, env = "ALLCLEAR_GRACE_SECONDS", default_value_t = 20)]
     grace_seconds: u64,
@@ -112,6 +115,7 @@ impl Serve {
         if let Some(tokens) = self.document_tokens {
             config.limits.tokens = tokens;
         }
+        self.limits.apply(&mut config);
         config
     }
 }

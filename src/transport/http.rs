@@ -26,6 +26,7 @@ use super::engine::Engine;
 use super::preflight::Checked;
 use super::router::Edge;
 use super::server::Link;
+use super::throttle::{Payer, REFUSED, RETRY_AFTER};
 use super::{RequestError, RequestId, preflight};
 pub(super) use accept::Media;
 use accept::StreamMedia;
@@ -94,12 +95,16 @@ async fn answer<E: Engine, A: Authenticate>(
     request: Request,
 ) -> Result<Response, RequestError> {
     let (parts, content) = request.into_parts();
+    let address = edge.config.proxies.sender(&parts.extensions, &parts.headers);
     let bearer = access::bearer(&parts.headers)?;
     let request = match parts.method {
         Method::POST => body::posted(&parts.headers, content, &edge.config).await?,
         _ => body::in_query(parts.uri.query().unwrap_or_default())?,
     };
     let checked = preflight::check(request, &edge.config.limits);
+    if checked.is_err() {
+        edge.throttle.charge(Payer::Address(address), REFUSED)?;
+    }
     let operation = checked
         .as_ref()
         .map_or(OperationType::Query, |checked| checked.operation);
@@ -117,11 +122,19 @@ async fn answer<E: Engine, A: Authenticate>(
     }
     match accepted.stream {
         Some(stream) if operation == OperationType::Subscription || accepted.media.is_none() => {
-            let sender = Arc::new(edge.access.authenticate(bearer).await?);
+            let (sender, payer) = edge.let_in(bearer, address).await?;
+            if let Ok(checked) = &checked {
+                edge.throttle.charge(payer, checked.cost)?;
+            }
             let session = Session::only(edge, &parts, stream, request_id)?;
-            Ok(session.run_only(sender, request_id, checked, last_event_id(&parts)))
+            Ok(session.run_only(Arc::new(sender), request_id, checked, last_event_id(&parts)))
         }
-        _ => plain(edge, request_id, accepted.plain(), bearer, checked?).await,
+        _ => {
+            let checked = checked?;
+            let (sender, payer) = edge.let_in(bearer, address).await?;
+            edge.throttle.charge(payer, checked.cost)?;
+            plain(edge, request_id, accepted.plain(), &sender, checked).await
+        }
     }
 }
 
@@ -130,11 +143,10 @@ async fn plain<E: Engine, A: Authenticate>(
     edge: &Edge<E, A>,
     request_id: &RequestId,
     media: Media,
-    bearer: Option<&str>,
+    sender: &A::Sender,
     checked: Checked,
 ) -> Result<Response, RequestError> {
-    let sender = edge.access.authenticate(bearer).await?;
-    let request = edge.access.admit(&sender, request_id, checked.request).await?;
+    let request = edge.access.admit(sender, request_id, checked.request).await?;
     let response = edge.engine.execute(request).await;
     Ok(respond(media, Answer::new(response, checked.compound, request_id)))
 }
@@ -177,7 +189,12 @@ pub(super) fn refuse(media: Media, error: RequestError) -> Response {
         "GRAPHQL_PARSE_FAILED" | "GRAPHQL_VALIDATION_FAILED" => media.request_error(),
         _ => error.status,
     };
-    response(media, status, HeaderMap::new(), &Answer::refusal(error))
+    let mut headers = HeaderMap::new();
+    let again = error.extensions.iter().find(|(name, _)| *name == RETRY_AFTER);
+    if let Some(again) = again.and_then(|(_, seconds)| seconds.to_string().parse().ok()) {
+        headers.insert(header::RETRY_AFTER, again);
+    }
+    response(media, status, headers, &Answer::refusal(error))
 }
 
 fn response(media: Media, status: StatusCode, mut headers: HeaderMap, answer: &Answer) -> Response {

@@ -9,11 +9,14 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, put};
 
-use super::access::Authenticate;
+use super::access::{Authenticate, Refused};
+use super::address::Address;
 use super::engine::Engine;
 use super::fanout::{Fanouts, Seat};
 use super::http::{Media, Streams, refuse};
 use super::operation::Start;
+use super::place::Places;
+use super::throttle::{Payer, Throttle, WRONG_TOKEN};
 use super::{Config, Connections, RequestError, RequestId, http, request_id, websocket};
 
 const GRAPHQL: &str = "/graphql";
@@ -29,6 +32,8 @@ pub(super) struct Edge<E, A: Authenticate> {
     pub(super) connections: Connections,
     pub(super) fanouts: Arc<Fanouts>,
     pub(super) streams: Arc<Streams<A>>,
+    pub(super) throttle: Arc<Throttle>,
+    pub(super) places: Arc<Places>,
 }
 
 impl<E: Engine, A: Authenticate> Edge<E, A> {
@@ -42,6 +47,23 @@ impl<E: Engine, A: Authenticate> Edge<E, A> {
             fanouts: Arc::clone(&self.fanouts),
             seat,
             after: None,
+        }
+    }
+
+    /// Looks at a token, or at the lack of one: whom it belongs to, and who pays for what it asks. Tries at tokens are paid
+    /// for by the address they come from.
+    pub(super) async fn let_in(
+        &self,
+        bearer: Option<&str>,
+        address: Address,
+    ) -> Result<(A::Sender, Payer), RequestError> {
+        match self.access.authenticate(bearer).await {
+            Ok(sender) => Ok((sender, Payer::of(bearer, address))),
+            Err(Refused::Unauthenticated) => {
+                self.throttle.charge(Payer::Address(address), WRONG_TOKEN)?;
+                Err(Refused::Unauthenticated.into())
+            }
+            Err(refused) => Err(refused.into()),
         }
     }
 }
@@ -61,6 +83,8 @@ where
     let edge = Edge {
         engine,
         access,
+        throttle: Arc::new(Throttle::new(config.rate)),
+        places: Places::new(config.room),
         config: Arc::new(config),
         connections,
         fanouts: Arc::default(),

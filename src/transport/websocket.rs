@@ -22,6 +22,7 @@ use super::access::{self, Authenticate};
 use super::engine::Engine;
 use super::http::{Media, refuse};
 use super::router::Edge;
+use super::throttle::Payer;
 use super::{RequestId, origin};
 use connection::Connection;
 use handshake::Handshake;
@@ -46,12 +47,19 @@ pub(super) async fn upgrade<E: Engine, A: Authenticate>(
         Ok(handshake) => handshake,
         Err(error) => return refuse(Media::Assumed, error),
     };
+    let address = edge.config.proxies.sender(request.extensions(), request.headers());
+    let place = edge.throttle.charge(Payer::Address(address), 0);
+    let place = match place.and_then(|()| edge.places.take(address)) {
+        Ok(place) => place,
+        Err(error) => return refuse(Media::Assumed, error),
+    };
     let response = handshake.response();
     let bearer = access::bearer(request.headers()).map(|token| token.map(str::to_owned));
     let config = edge.config.websocket.clone();
     let connections = edge.connections.clone();
     let span = tracing::info_span!(parent: None, "socket", %request_id);
     let serve = async move {
+        let _place = place;
         let speaks = handshake.speaks;
         let Some((wire, received)) = handshake.finish().await else {
             return;
@@ -61,7 +69,7 @@ pub(super) async fn upgrade<E: Engine, A: Authenticate>(
         drop(received);
         match speaks {
             // Apart from what the handshake took.
-            true => Box::pin(Connection::new(edge, socket, bearer).serve()).await,
+            true => Box::pin(Connection::new(edge, socket, bearer, address).serve()).await,
             false => Box::pin(socket.close(&message::Close::SUBPROTOCOL_NOT_ACCEPTABLE)).await,
         }
     };

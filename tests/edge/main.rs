@@ -8,5 +8,6 @@ mod server;
 mod shutdown;
 mod socket;
 mod stream;
+mod throttle;
 mod toy;
 mod websocket;

@@ -18,6 +18,7 @@ use super::{Media, body, refuse};
 use crate::transport::access::{self, Authenticate};
 use crate::transport::engine::Engine;
 use crate::transport::router::Edge;
+use crate::transport::throttle::REFUSED;
 use crate::transport::{RequestError, RequestId, preflight};
 
 /// Where a client names its stream: in a header, or, as `EventSource` sets none, in the query.
@@ -58,13 +59,13 @@ pub(in crate::transport) async fn reserve<E: Engine, A: Authenticate>(
     State(edge): State<Edge<E, A>>,
     request: Request,
 ) -> Response {
-    let bearer = access::bearer(request.headers());
-    let sender = match bearer {
-        Ok(bearer) => edge.access.authenticate(bearer).await,
-        Err(refused) => Err(refused),
+    let address = edge.config.proxies.sender(request.extensions(), request.headers());
+    let let_in = match access::bearer(request.headers()) {
+        Ok(bearer) => edge.let_in(bearer, address).await,
+        Err(refused) => Err(refused.into()),
     };
-    if let Err(refused) = sender {
-        return refuse(Media::Assumed, refused.into());
+    if let Err(error) = let_in.and_then(|(_, payer)| edge.throttle.charge(payer, 0)) {
+        return refuse(Media::Assumed, error);
     }
     let patience = edge.config.websocket.init_timeout;
     let mut streams = lock(&edge.streams.0);
@@ -146,6 +147,7 @@ async fn start<E: Engine, A: Authenticate>(
     request: Request,
 ) -> Result<(), RequestError> {
     let (parts, content) = request.into_parts();
+    let address = edge.config.proxies.sender(&parts.extensions, &parts.headers);
     let bearer = access::bearer(&parts.headers)?;
     let request = body::posted(&parts.headers, content, &edge.config).await?;
     let id = match request.extensions.get(OPERATION_ID) {
@@ -155,8 +157,11 @@ async fn start<E: Engine, A: Authenticate>(
             return Err(RequestError::malformed(message));
         }
     };
-    let sender = Arc::new(edge.access.authenticate(bearer).await?);
+    let (sender, payer) = edge.let_in(bearer, address).await?;
+    let sender = Arc::new(sender);
     let checked = preflight::check(request, &edge.config.limits);
+    let cost = checked.as_ref().map_or(REFUSED, |checked| checked.cost);
+    edge.throttle.charge(payer, cost)?;
 
     let streams = lock(&edge.streams.0);
     let stream = streams.get(token).ok_or_else(no_such_stream)?;

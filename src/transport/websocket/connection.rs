@@ -3,6 +3,8 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use async_graphql::Request;
+use axum::http::StatusCode;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 use super::frame;
@@ -10,13 +12,16 @@ use super::message::Close;
 use super::protocol::{Action, Protocol};
 use super::socket::{Received, Socket};
 use crate::transport::access::{Authenticate, Refused};
+use crate::transport::address::Address;
 use crate::transport::answer::Answer;
 use crate::transport::engine::Engine;
 use crate::transport::fanout::Seat;
 use crate::transport::operation::{Event, Key, Operations};
+use crate::transport::preflight::Checked;
 use crate::transport::router::Edge;
+use crate::transport::throttle::{Payer, REFUSED};
 use crate::transport::wire::Unsent;
-use crate::transport::{RequestId, preflight};
+use crate::transport::{RequestError, RequestId, preflight};
 
 /// How a socket ends.
 enum End {
@@ -44,12 +49,18 @@ pub(super) struct Connection<E, A: Authenticate> {
     operations: Operations,
     /// The token of the upgrade's headers, for a client that gives none when it initialises.
     bearer: Result<Option<String>, Refused>,
-    /// Known from the acknowledgement on.
-    sender: Option<Arc<A::Sender>>,
+    address: Address,
+    /// Known from the acknowledgement on, with who pays for what is asked.
+    sender: Option<(Arc<A::Sender>, Payer)>,
 }
 
 impl<E: Engine, A: Authenticate> Connection<E, A> {
-    pub(super) fn new(edge: Edge<E, A>, socket: Socket, bearer: Result<Option<String>, Refused>) -> Connection<E, A> {
+    pub(super) fn new(
+        edge: Edge<E, A>,
+        socket: Socket,
+        bearer: Result<Option<String>, Refused>,
+        address: Address,
+    ) -> Connection<E, A> {
         let protocol = Protocol::new(socket.config().max_operations);
         Connection {
             edge,
@@ -57,6 +68,7 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
             protocol,
             operations: Operations::default(),
             bearer,
+            address,
             sender: None,
         }
     }
@@ -119,9 +131,8 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
             Action::Nothing => ControlFlow::Continue(()),
             Action::Send(text) => sent(self.socket.send_text(&text).await),
             Action::Authenticate(token) => self.authenticate(token).await,
-            Action::Start(key, request) => match preflight::check(*request, &self.edge.config.limits) {
-                Ok(checked) => {
-                    let sender = self.sender.clone().expect("the socket was acknowledged");
+            Action::Start(key, request) => match self.check(*request) {
+                Ok((sender, checked)) => {
                     let envelope = self.protocol.envelope(key).expect("the operation was just begun");
                     let seat = Seat::new(self.socket.wire(), envelope);
                     let start = self.edge.start(sender, RequestId::fresh(), seat);
@@ -141,23 +152,32 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
         }
     }
 
+    /// Whether an operation may be started, and for whom.
+    fn check(&self, request: Request) -> Result<(Arc<A::Sender>, Checked), RequestError> {
+        let (sender, payer) = self.sender.as_ref().expect("the socket was acknowledged");
+        let checked = preflight::check(request, &self.edge.config.limits);
+        let cost = checked.as_ref().map_or(REFUSED, |checked| checked.cost);
+        self.edge.throttle.charge(*payer, cost)?;
+        Ok((Arc::clone(sender), checked?))
+    }
+
     async fn authenticate(&mut self, token: Option<String>) -> Flow {
         let bearer = match (token, &self.bearer) {
             (Some(token), _) => Ok(Some(token)),
             (None, given) => given.clone(),
         };
         let sender = match bearer {
-            Ok(bearer) => self.edge.access.authenticate(bearer.as_deref()).await,
-            Err(refused) => Err(refused),
+            Ok(bearer) => self.edge.let_in(bearer.as_deref(), self.address).await,
+            Err(refused) => Err(refused.into()),
         };
         match sender {
-            Ok(sender) => {
-                self.sender = Some(Arc::new(sender));
+            Ok((sender, payer)) => {
+                self.sender = Some((Arc::new(sender), payer));
                 let acknowledgement = self.protocol.acknowledge();
                 sent(self.socket.send_text(acknowledgement).await)
             }
-            Err(Refused::Unauthenticated) => ControlFlow::Break(End::Close(Close::FORBIDDEN)),
-            Err(Refused::Unavailable) => ControlFlow::Break(End::Close(Close::TRY_AGAIN_LATER)),
+            Err(error) if error.status == StatusCode::UNAUTHORIZED => ControlFlow::Break(End::Close(Close::FORBIDDEN)),
+            Err(_) => ControlFlow::Break(End::Close(Close::TRY_AGAIN_LATER)),
         }
     }
 
