@@ -93,7 +93,12 @@ pub(crate) async fn start_told(folder: &Path, flags: &[&str]) -> (Child, Client,
     start_as(command(folder), folder, flags).await
 }
 
-async fn start_as(program: std::process::Command, folder: &Path, flags: &[&str]) -> (Child, Client, Duration) {
+/// The same as another command.
+pub(crate) async fn start_as(
+    program: std::process::Command,
+    folder: &Path,
+    flags: &[&str],
+) -> (Child, Client, Duration) {
     let began = Instant::now();
     let log = OpenOptions::new().create(true).append(true).open(folder.join("log"));
     let mut child = Command::from(program)
