@@ -1,6 +1,7 @@
 //! The command line: flags and environment variables are the whole configuration.
 
 mod audit;
+mod backup;
 mod import;
 mod serve;
 mod token;
@@ -44,6 +45,12 @@ enum Command {
     Audit(audit::Audit),
     /// Hand out tokens for the API, list them, or take them back.
     Token(token::Tokens),
+    /// Copy a SQLite database into a new file, while a server may go on writing to it.
+    Backup(backup::Backup),
+    /// Put a backup in the place of a SQLite database. Clients that come back are given the page afresh.
+    Restore(backup::Restore),
+    /// Name the history of a database anew.
+    Epoch(backup::Epoch),
 }
 
 /// Where the database is.
@@ -69,12 +76,17 @@ impl Database {
 
     /// Opens the database, to be listened to at another URL where one is given.
     async fn open_and_listen(&self, listen_url: Option<String>) -> anyhow::Result<Store> {
-        let options = Options {
+        Store::open(&self.options(listen_url))
+            .await
+            .context("cannot open the database")
+    }
+
+    fn options(&self, listen_url: Option<String>) -> Options {
+        Options {
             url: self.database_url.clone(),
             connections: self.database_connections,
             listen_url,
-        };
-        Store::open(&options).await.context("cannot open the database")
+        }
     }
 }
 
@@ -108,6 +120,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Import(import) => import.run().await,
             Command::Audit(audit) => audit.run().await,
             Command::Token(tokens) => tokens.run().await,
+            Command::Backup(backup) => backup.run().await,
+            Command::Restore(restore) => restore.run().await,
+            Command::Epoch(epoch) => epoch.run().await,
         }
     })
 }

@@ -30,6 +30,9 @@ pub enum Error {
     /// The database cannot be reached, or does not answer in time.
     #[error("the database is not available")]
     Unavailable(#[source] DbErr),
+    /// The database answers, but takes no changes: its disk is full, or it may only be read.
+    #[error("the database takes no changes at present")]
+    Unwritable(#[source] DbErr),
     /// The database answers with an error of its own.
     #[error("the database refused a statement")]
     Database(#[source] DbErr),
@@ -58,7 +61,7 @@ impl Error {
             Error::BeyondRetention => "BEYOND_RETENTION",
             Error::Unauthenticated => "UNAUTHENTICATED",
             Error::Forbidden => "FORBIDDEN",
-            Error::Unavailable(_) | Error::ShuttingDown => "UNAVAILABLE",
+            Error::Unavailable(_) | Error::Unwritable(_) | Error::ShuttingDown => "UNAVAILABLE",
             Error::Database(_) | Error::Corrupt(_) | Error::Panicked(_) => "INTERNAL",
         }
     }
@@ -66,6 +69,17 @@ impl Error {
     /// Whether it is a fault of ours, to be logged with its chain and never shown.
     pub const fn is_internal(&self) -> bool {
         matches!(self, Error::Database(_) | Error::Corrupt(_) | Error::Panicked(_))
+    }
+
+    /// The same error for one more who asked for the same.
+    pub(crate) fn again(&self) -> Error {
+        match self {
+            Error::Unavailable(error) => Error::Unavailable(error.clone()),
+            Error::Unwritable(error) => Error::Unwritable(error.clone()),
+            Error::Database(error) => Error::Database(error.clone()),
+            Error::Corrupt(what) => Error::Corrupt(what.clone()),
+            other => Error::Corrupt(other.to_string()),
+        }
     }
 
     /// Whether a unique index refused the write.
@@ -82,43 +96,91 @@ impl From<Refusal> for Error {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Error {
-        if is_away(&error) {
-            Error::Unavailable(error)
-        } else {
-            Error::Database(error)
+        match Trouble::of(&error) {
+            Some(Trouble::Away) => Error::Unavailable(error),
+            Some(Trouble::Unwritable) => Error::Unwritable(error),
+            None => Error::Database(error),
         }
     }
 }
 
-/// Whether a database error says that the database is away rather than that a statement is wrong.
-fn is_away(error: &DbErr) -> bool {
-    let (DbErr::Conn(runtime) | DbErr::Exec(runtime) | DbErr::Query(runtime)) = error else {
-        return matches!(error, DbErr::ConnectionAcquire(_));
-    };
-    let RuntimeErr::SqlxError(error) = runtime else {
-        return false;
-    };
-    match error.as_ref() {
-        sea_orm::SqlxError::Io(_)
-        | sea_orm::SqlxError::Tls(_)
-        | sea_orm::SqlxError::PoolTimedOut
-        | sea_orm::SqlxError::PoolClosed
-        | sea_orm::SqlxError::WorkerCrashed => true,
-        // PostgreSQL's classes: 08 connection, 57P it is shutting down or starting, 53300 too many connections,
-        // 57014 and 55P03 a statement or lock that took too long; 40P01 and 40001 two writers stood in each other's
-        // way, and this one was undone.
-        sea_orm::SqlxError::Database(error) => error.code().is_some_and(|code| {
-            code.starts_with("08")
-                || code.starts_with("57P")
-                || matches!(code.as_ref(), "53300" | "57014" | "55P03" | "40P01" | "40001")
-                || is_sqlite_busy(&code)
-        }),
-        _ => false,
+/// What ails a database, rather than a statement.
+enum Trouble {
+    Away,
+    Unwritable,
+}
+
+impl Trouble {
+    /// None where the statement is wrong.
+    fn of(error: &DbErr) -> Option<Trouble> {
+        let (DbErr::Conn(runtime) | DbErr::Exec(runtime) | DbErr::Query(runtime)) = error else {
+            return matches!(error, DbErr::ConnectionAcquire(_)).then_some(Trouble::Away);
+        };
+        let RuntimeErr::SqlxError(error) = runtime else {
+            return None;
+        };
+        match error.as_ref() {
+            sea_orm::SqlxError::Io(_)
+            | sea_orm::SqlxError::Tls(_)
+            | sea_orm::SqlxError::PoolTimedOut
+            | sea_orm::SqlxError::PoolClosed
+            | sea_orm::SqlxError::WorkerCrashed => Some(Trouble::Away),
+            sea_orm::SqlxError::Database(error) => Trouble::of_code(&error.code()?),
+            _ => None,
+        }
+    }
+
+    /// By what the database calls it: SQLite by a number, of which the lowest byte tells the kind, PostgreSQL by five
+    /// characters.
+    fn of_code(code: &str) -> Option<Trouble> {
+        if code.len() < 5
+            && let Ok(number) = code.parse::<u32>()
+        {
+            return match number & 0xff {
+                // Busy, locked, an error of the disk, a file that cannot be opened.
+                5 | 6 | 10 | 14 => Some(Trouble::Away),
+                // It may only be read, or is full.
+                8 | 13 => Some(Trouble::Unwritable),
+                _ => None,
+            };
+        }
+        match code {
+            // The disk is full; a transaction may only read, as on a standby.
+            "53100" | "25006" => Some(Trouble::Unwritable),
+            // A statement or lock that took too long; 40P01 and 40001 two writers stood in each other's way, and this one
+            // was undone; the disk cannot be read.
+            "57014" | "55P03" | "40P01" | "40001" | "58030" => Some(Trouble::Away),
+            // Classes: 08 connection, 57P it is shutting down or starting, 53 it lacks something, connections or memory.
+            _ => ["08", "57P", "53"]
+                .iter()
+                .any(|class| code.starts_with(class))
+                .then_some(Trouble::Away),
+        }
     }
 }
 
-/// SQLite's 5 (busy) and 6 (locked), with whatever its extended codes add above the lowest byte. PostgreSQL's codes have
-/// five characters.
-fn is_sqlite_busy(code: &str) -> bool {
-    code.len() < 5 && code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ails_the_database_is_told_from_what_is_wrong_with_a_statement() {
+        let away = |code: &str| matches!(Trouble::of_code(code), Some(Trouble::Away));
+        let unwritable = |code: &str| matches!(Trouble::of_code(code), Some(Trouble::Unwritable));
+
+        // SQLite: busy, busy in recovery, locked, an error in reading, one in writing, a file that cannot be opened.
+        for code in [
+            "5", "261", "6", "266", "778", "14", "08006", "57P01", "53300", "53200", "57014",
+        ] {
+            assert!(away(code), "{code}");
+        }
+        // SQLite: read-only, read-only for its folder's sake, full.
+        for code in ["8", "1544", "13", "53100", "25006"] {
+            assert!(unwritable(code), "{code}");
+        }
+        // SQLite: a wrong statement, a unique index, a damaged file. PostgreSQL: the same.
+        for code in ["1", "2067", "11", "42601", "23505", "XX001", "", "noise"] {
+            assert!(Trouble::of_code(code).is_none(), "{code}");
+        }
+    }
 }

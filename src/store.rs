@@ -1,15 +1,19 @@
 //! The database: connecting to it, reading one consistent state of it, and `Write`, the one way to change it.
 
 pub mod audit;
+mod backup;
 mod bell;
 mod connect;
+mod hold;
 mod listen;
 pub mod log;
 mod setting;
 mod snapshot;
 mod token;
+mod turn;
 mod write;
 
+pub use backup::{BackupError, Contents, backup, renew_epoch, restore};
 pub(crate) use connect::in_time;
 pub use connect::{ConnectError, Options, SQL, Store};
 pub use listen::Hearing;

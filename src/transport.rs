@@ -1,7 +1,8 @@
 //! The edge: what stands between the network and the GraphQL executor.
 //!
-//! It finds the document that a request names (`documents`), decides what reaches the executor (`preflight`), how a request comes in and an answer goes out (`http`,
-//! `websocket`), and who is heard of before (`access`). It works over any [`Engine`] and knows nothing of pages or
+//! It finds the document that a request names (`documents`), decides what reaches the executor (`preflight`), how a request
+//! comes in and an answer goes out (`http`, `websocket`), who is heard of before (`access`), and how much of one sender
+//! (`throttle`, `place`; `address` tells them apart). It works over any [`Engine`] and knows nothing of pages or
 //! incidents.
 //!
 //! Operations that last (`operation`) send their results in an `envelope` to a `wire`; those of subscriptions that many
@@ -11,6 +12,7 @@
 //! never times a socket out (DESIGN.md, 5).
 
 mod access;
+mod address;
 mod answer;
 mod browser;
 mod config;
@@ -24,20 +26,25 @@ mod http;
 mod operation;
 mod origin;
 mod parameters;
+mod place;
 pub mod preflight;
 mod rendering;
 mod request_id;
 mod router;
 mod server;
+mod throttle;
 mod websocket;
 mod wire;
 
 pub use access::{Authenticate, Refused};
+pub use address::{Forwarding, Proxies};
 pub use config::{Config, DocumentConfig, WebSocketConfig};
 pub use documents::{Persisted, Unusable};
 pub use engine::{Engine, Follower, Nobody, Subscription, Unshared};
 pub use error::RequestError;
+pub use place::Room;
 pub use rendering::Rendering;
 pub use request_id::RequestId;
 pub use router::router;
 pub use server::{Connections, Patience, Stop, serve};
+pub use throttle::Rate;

@@ -2,6 +2,7 @@
 
 mod documents;
 mod limits;
+mod senders;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::store::Author;
 use crate::transport::{self, Stop};
 use documents::Documents;
 use limits::RequestLimits;
+use senders::SenderLimits;
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
@@ -66,6 +68,8 @@ pub(super) struct Serve {
     /// How much of a partial outage counts as down, from 0 to 1.
     #[arg(long, env = "ALLCLEAR_PARTIAL_OUTAGE_WEIGHT", default_value_t = crate::domain::uptime::PARTIAL_OUTAGE_WEIGHT, value_parser = weight)]
     partial_outage_weight: f64,
+    #[command(flatten)]
+    senders: SenderLimits,
     /// How long a shutdown waits for requests, sockets and commands that run.
     #[arg(long, env = "ALLCLEAR_GRACE_SECONDS", default_value_t = 20)]
     grace_seconds: u64,
@@ -136,13 +140,15 @@ impl Serve {
 
     fn edge(&self) -> anyhow::Result<transport::Config> {
         let limits = self.limits.limits();
-        Ok(transport::Config {
+        let mut config = transport::Config {
             graphiql: !self.no_graphiql,
             documents: self.documents.read(&limits)?,
             limits,
             allowed_origins: self.allow_origin.clone(),
             ..transport::Config::default()
-        })
+        };
+        self.senders.apply(&mut config);
+        Ok(config)
     }
 }
 

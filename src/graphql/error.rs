@@ -38,7 +38,7 @@ impl From<Error> for Failure {
             );
         }
         if let Some(cause) = error.source().filter(|_| code == "UNAVAILABLE") {
-            tracing::warn!(error = cause, code, "the database is away");
+            tracing::warn!(error = cause, code, "{error}");
         }
         Failure::new(code, sentence(&error.to_string()))
     }

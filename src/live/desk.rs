@@ -253,17 +253,7 @@ impl Reader {
     fn fail(&self, error: &Error) {
         let asks = std::mem::take(&mut self.watched.desk().asks);
         for ask in asks {
-            ask.fail(again(error));
+            ask.fail(error.again());
         }
-    }
-}
-
-/// The same error for one more.
-fn again(error: &Error) -> Error {
-    match error {
-        Error::Unavailable(error) => Error::Unavailable(error.clone()),
-        Error::Database(error) => Error::Database(error.clone()),
-        Error::Corrupt(what) => Error::Corrupt(what.clone()),
-        other => Error::Corrupt(other.to_string()),
     }
 }

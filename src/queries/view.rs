@@ -42,7 +42,8 @@ struct Inner {
     sight: Sight,
     moment: Moment,
     instant: Timestamp,
-    snapshot: Arc<OnceCell<Snapshot>>,
+    /// Or why it could not begin: whatever else is asked of the view is told the same, and does not wait for it again.
+    snapshot: Arc<OnceCell<Result<Snapshot>>>,
     /// The page as an event carries it.
     carried: OnceLock<Arc<Page>>,
     parts: Loader<Uuid, Arc<Parts>>,
@@ -141,7 +142,13 @@ impl View {
         )
     }
 
-    fn at(app: &Arc<App>, sight: Sight, moment: Moment, instant: Timestamp, snapshot: Arc<OnceCell<Snapshot>>) -> View {
+    fn at(
+        app: &Arc<App>,
+        sight: Sight,
+        moment: Moment,
+        instant: Timestamp,
+        snapshot: Arc<OnceCell<Result<Snapshot>>>,
+    ) -> View {
         View(Arc::new(Inner {
             app: Arc::clone(app),
             sight,
@@ -214,8 +221,10 @@ impl View {
     /// # Errors
     /// `Unavailable` when no connection can be had in time.
     pub(super) async fn db(&self) -> Result<&DatabaseTransaction> {
-        let snapshot = self.0.snapshot.get_or_try_init(|| self.0.app.store.read()).await?;
-        Ok(snapshot.db())
+        match self.0.snapshot.get_or_init(|| self.0.app.store.read()).await {
+            Ok(snapshot) => Ok(snapshot.db()),
+            Err(error) => Err(error.again()),
+        }
     }
 
     /// What a page consists of: read once for a view, and together for all pages an answer shows.

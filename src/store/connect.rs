@@ -1,19 +1,23 @@
 //! Connecting: what each database needs so that a commit that was acknowledged is kept.
 
-use std::sync::Arc;
+use std::str::FromStr;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use migration::{Migrator, MigratorTrait};
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{self, Connection};
 use sea_orm::{
     ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
+use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::bell::Bell;
+use super::hold::{Held, Hold};
 use super::listen::Ear;
 use super::setting;
+use super::turn::Turns;
 use crate::domain::cursor::Epoch;
 use crate::error::Error;
 
@@ -24,10 +28,6 @@ pub(super) const AWAY_AFTER: Duration = Duration::from_secs(3);
 /// How long what runs beside the requests waits for all it reads at a time. The database gives up on a statement before;
 /// this is for a connection that hangs, of which nobody tells us.
 const HANGS_AFTER: Duration = Duration::from_secs(10);
-
-/// How long a write waits for its turn. Longer than [`AWAY_AFTER`]: behind a burst of writers that each wait for the disk,
-/// the database is busy, not away.
-const TURN_WAIT: Duration = Duration::from_secs(30);
 
 /// The oldest SQLite that is taken. Older ones have a race that can corrupt a database in WAL mode (3.51.3's notes).
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
@@ -58,6 +58,8 @@ pub enum ConnectError {
     OldSqlite { found: String },
     #[error("the URL to listen at must begin with postgres://, and name a server")]
     ListenUrl,
+    #[error("the database is just being restored")]
+    Held,
     #[error("the database cannot be opened")]
     Open(#[source] DbErr),
     #[error("the database's tables cannot be brought up to date")]
@@ -71,12 +73,14 @@ pub enum ConnectError {
 pub struct Store {
     pub(super) writer: DatabaseConnection,
     pub(super) reader: DatabaseConnection,
-    /// How many may write at once: one on SQLite, half of the connections on PostgreSQL, so that writers who wait for one
+    /// Of those who write: one at a time on SQLite, half of the connections on PostgreSQL, so that writers who wait for one
     /// another's rows leave room for those who read.
-    turns: Arc<Semaphore>,
+    pub(super) turns: Turns,
     bell: Bell,
     pub(super) ear: Ear,
     epoch: Epoch,
+    /// Of SQLite's file, until the connections to it are closed.
+    _hold: Option<Hold>,
 }
 
 impl Store {
@@ -85,8 +89,10 @@ impl Store {
     /// # Errors
     /// When it cannot be reached, is too old, or holds tables that a newer version made.
     pub async fn open(options: &Options) -> Result<Store, ConnectError> {
-        let is_sqlite = options.url.starts_with("sqlite:");
+        let is_sqlite = is_sqlite(&options.url);
+        let mut hold = None;
         let (mut writer, mut reader) = if is_sqlite {
+            hold = hold_file(&options.url)?;
             sqlite(options).await?
         } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
             postgres(options).await?
@@ -119,10 +125,11 @@ impl Store {
         Ok(Store {
             writer,
             reader,
-            turns: Arc::new(Semaphore::new(turns)),
+            turns: Turns::new(turns),
             bell,
             ear,
             epoch,
+            _hold: hold,
         })
     }
 
@@ -138,17 +145,6 @@ impl Store {
 
     pub(super) const fn bell(&self) -> &Bell {
         &self.bell
-    }
-
-    /// Waits until it is somebody's turn to write, which lasts until this is dropped.
-    ///
-    /// # Errors
-    /// `Unavailable` when the turn does not come in time.
-    pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit, Error> {
-        match tokio::time::timeout(TURN_WAIT, Arc::clone(&self.turns).acquire_owned()).await {
-            Ok(Ok(turn)) => Ok(turn),
-            _ => Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout).into()),
-        }
     }
 
     /// Rings this node's own doorbell for a page.
@@ -185,10 +181,25 @@ pub(crate) async fn in_time<T>(reading: impl Future<Output = Result<T, Error>>) 
     }
 }
 
-async fn sqlite(options: &Options) -> Result<(DatabaseConnection, DatabaseConnection), ConnectError> {
-    if options.url.contains(":memory:") || options.url.contains("mode=memory") {
+/// Whether a URL is one of SQLite's; the others are PostgreSQL's, or none.
+pub(super) fn is_sqlite(url: &str) -> bool {
+    url.starts_with("sqlite:")
+}
+
+fn is_in_memory(url: &str) -> bool {
+    url.contains(":memory:") || url.contains("mode=memory")
+}
+
+/// Keeps the file from being replaced while it is served.
+fn hold_file(url: &str) -> Result<Option<Hold>, ConnectError> {
+    if is_in_memory(url) {
         return Err(ConnectError::Url);
     }
+    let file = SqliteConnectOptions::from_str(url).map_err(|_| ConnectError::Url)?;
+    Hold::shared(file.get_filename()).map_err(|Held| ConnectError::Held)
+}
+
+async fn sqlite(options: &Options) -> Result<(DatabaseConnection, DatabaseConnection), ConnectError> {
     let mut write = ConnectOptions::new(&options.url);
     write
         .max_connections(1)
@@ -197,6 +208,7 @@ async fn sqlite(options: &Options) -> Result<(DatabaseConnection, DatabaseConnec
         // A file does not hang up; asking would be one more turn of the connection's thread.
         .test_before_acquire(false)
         .sqlx_logging(false)
+        .map_sqlx_sqlite_before_acquire(|connection, _| is_at_rest(connection))
         .map_sqlx_sqlite_opts(|sqlite| {
             sqlite
                 .journal_mode(SqliteJournalMode::Wal)
@@ -215,6 +227,7 @@ async fn sqlite(options: &Options) -> Result<(DatabaseConnection, DatabaseConnec
         // A file does not hang up; asking would be one more turn of the connection's thread.
         .test_before_acquire(false)
         .sqlx_logging(false)
+        .map_sqlx_sqlite_before_acquire(|connection, _| is_at_rest(connection))
         .map_sqlx_sqlite_opts(|sqlite| {
             sqlite
                 .foreign_keys(true)
@@ -223,6 +236,13 @@ async fn sqlite(options: &Options) -> Result<(DatabaseConnection, DatabaseConnec
         });
     let reader = Database::connect(read).await.map_err(ConnectError::Open)?;
     Ok((writer, reader))
+}
+
+/// Whether a connection may be used again: not where a transaction is thought to be open. SQLite itself undoes one that
+/// meets a full disk or an error of it; sqlx then cannot undo it once more, and believes in it ever after. What would be
+/// begun on such a connection is part of something that is never committed, and is acknowledged all the same.
+fn is_at_rest(connection: &mut SqliteConnection) -> BoxFuture<'_, Result<bool, sqlx::Error>> {
+    Box::pin(std::future::ready(Ok(!connection.is_in_transaction())))
 }
 
 async fn check_sqlite_version(db: &DatabaseConnection) -> Result<(), ConnectError> {

@@ -12,14 +12,34 @@ const EPOCH: &str = "epoch";
 
 /// The epoch of this database, made at the first start (DESIGN.md, 2).
 pub(super) async fn epoch(db: &impl ConnectionTrait) -> Result<Epoch> {
+    let kept = keep_first(db, EPOCH, &fresh_epoch().to_hex()).await?;
+    Epoch::from_hex(&kept).ok_or_else(|| Error::Corrupt("an epoch that is none".to_owned()))
+}
+
+/// Puts a new epoch in the place of the one that is kept.
+pub(super) async fn renew_epoch(db: &impl ConnectionTrait) -> Result<()> {
+    let row = setting::Model {
+        name: EPOCH.to_owned(),
+        value: fresh_epoch().to_hex(),
+    };
+    let renewed = OnConflict::column(setting::Column::Name)
+        .update_column(setting::Column::Value)
+        .to_owned();
+    setting::Entity::insert(row.into_active_model().reset_all())
+        .on_conflict(renewed)
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
+}
+
+fn fresh_epoch() -> Epoch {
     let bytes = uuid::Uuid::new_v4().into_bytes();
     let mut fresh = [0; 8];
     // The two halves of a random UUID share its six fixed bits; folded together, none of the eight bytes is fixed.
     for (byte, (one, other)) in fresh.iter_mut().zip(bytes[..8].iter().zip(&bytes[8..])) {
         *byte = one ^ other;
     }
-    let kept = keep_first(db, EPOCH, &Epoch(fresh).to_hex()).await?;
-    Epoch::from_hex(&kept).ok_or_else(|| Error::Corrupt("an epoch that is none".to_owned()))
+    Epoch(fresh)
 }
 
 /// The value under a name.

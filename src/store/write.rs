@@ -115,12 +115,14 @@ impl Store {
     /// A writing transaction without log or audit, for the database's own upkeep. SQLite's begins as a writer: a
     /// deferred one that turns writer later fails with "database is locked" (DESIGN.md, 3).
     pub(super) async fn begin_plain(&self) -> Result<(DatabaseTransaction, OwnedSemaphorePermit)> {
-        let turn = self.turn().await?;
+        let turn = self.turns.take().await?;
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        Ok((self.writer.begin_with_options(options).await?, turn))
+        let begun = self.writer.begin_with_options(options).await.map_err(Error::from);
+        self.turns.learn(&begun);
+        Ok((begun?, turn))
     }
 }
 

@@ -4,12 +4,11 @@ use std::future::Future;
 use std::net::IpAddr;
 
 use async_graphql::Request;
-use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, Method, StatusCode, header};
 use futures_util::future::BoxFuture;
 
-use super::server::Link;
+use super::address::{Address, Proxies};
 use super::{RequestError, RequestId};
 
 /// The access module, as the edge sees it.
@@ -91,7 +90,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
 /// Where a ticket stands in the address of a GET.
 const TICKET: &str = "ticket";
 
-/// What a request says of who sends it.
+/// What a request says of who sends it, and where it comes from.
 pub(super) struct Credentials {
     bearer: Option<String>,
     ticket: Option<String>,
@@ -99,14 +98,44 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
-    pub(super) fn of(parts: &Parts) -> Result<Credentials, Refused> {
-        let bearer = bearer(&parts.headers)?.map(str::to_owned);
+    pub(super) const fn new(bearer: Option<String>, from: Option<IpAddr>) -> Credentials {
+        Credentials {
+            bearer,
+            ticket: None,
+            from,
+        }
+    }
+
+    /// What the headers of a request say.
+    pub(super) fn of_headers(
+        headers: &HeaderMap,
+        extensions: &Extensions,
+        proxies: &Proxies,
+    ) -> Result<Credentials, Refused> {
+        let bearer = bearer(headers)?.map(str::to_owned);
+        Ok(Credentials::new(bearer, proxies.sender(extensions, headers)))
+    }
+
+    /// What a request as a whole says.
+    pub(super) fn of(parts: &Parts, proxies: &Proxies) -> Result<Credentials, Refused> {
         // Only where nothing can be changed.
         let query = parts.uri.query().filter(|_| parts.method == Method::GET);
         let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
         let ticket = pairs.find_map(|(name, value)| (name == TICKET).then(|| value.into_owned()));
-        let from = address(&parts.extensions);
-        Ok(Credentials { bearer, ticket, from })
+        Ok(Credentials {
+            ticket,
+            ..Credentials::of_headers(&parts.headers, &parts.extensions, proxies)?
+        })
+    }
+
+    /// The token that was given.
+    pub(super) fn bearer(&self) -> Option<&str> {
+        self.bearer.as_deref()
+    }
+
+    /// Who counts as one sender, without a token.
+    pub(super) fn address(&self) -> Address {
+        Address::of(self.from)
     }
 
     /// Who it is; what a header says comes before a ticket.
@@ -116,12 +145,6 @@ impl Credentials {
             (bearer, _) => access.authenticate(bearer.as_deref(), self.from).await,
         }
     }
-}
-
-/// The address that a request came from: that of the connection.
-pub(super) fn address(extensions: &Extensions) -> Option<IpAddr> {
-    let link = extensions.get::<ConnectInfo<Link>>();
-    link.map(|ConnectInfo(Link { peer, .. })| peer.ip())
 }
 
 /// The token of `Bearer <token>`; the scheme's case does not matter (RFC 9110, 11.1).

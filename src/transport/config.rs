@@ -1,9 +1,11 @@
 //! Every number of the edge that is a decision, with its reason.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::documents::Persisted;
 use super::preflight::Limits;
+use super::{Proxies, Rate, Room};
 
 /// How the edge behaves.
 #[derive(Clone, Debug)]
@@ -23,6 +25,13 @@ pub struct Config {
     /// `https://status.example.com`; `*` means all.
     pub allowed_origins: Vec<String>,
     pub documents: DocumentConfig,
+    /// How much one token or address may ask for; none for as much as it likes. By default 10,000 a second, and 200,000 at
+    /// once: a page with all its parts costs some hundreds, and an office behind one address has many readers.
+    pub rate: Option<Rate>,
+    /// How many sockets and streams may be open: 100,000, and 2,000 from one address, for the same offices.
+    pub room: Room,
+    /// The proxies whose word is taken for where a request comes from.
+    pub proxies: Proxies,
     pub websocket: WebSocketConfig,
 }
 
@@ -36,6 +45,15 @@ impl Default for Config {
             head_timeout: Duration::from_secs(75),
             allowed_origins: Vec::new(),
             documents: DocumentConfig::default(),
+            rate: Some(Rate {
+                cost: const { NonZeroU32::new(10_000).expect("it is not 0") },
+                burst: const { NonZeroU32::new(200_000).expect("it is not 0") },
+            }),
+            room: Room {
+                in_all: Some(100_000),
+                per_address: Some(2_000),
+            },
+            proxies: Proxies::default(),
             websocket: WebSocketConfig::default(),
         }
     }
@@ -82,6 +100,9 @@ pub struct WebSocketConfig {
     pub max_operations: usize,
     /// Bytes of one message: 1 MiB, as of an HTTP body.
     pub message_limit: usize,
+    /// Frames that a client may send in a second: 500. All operations that a socket may have, begun and ended at once, are
+    /// 200.
+    pub frames_per_second: u32,
 }
 
 impl Default for WebSocketConfig {
@@ -93,6 +114,7 @@ impl Default for WebSocketConfig {
             closing_time: Duration::from_secs(2),
             max_operations: 100,
             message_limit: 1 << 20,
+            frames_per_second: 500,
         }
     }
 }

@@ -26,6 +26,7 @@ use super::engine::Engine;
 use super::preflight::Checked;
 use super::router::Edge;
 use super::server::Link;
+use super::throttle::{Payer, REFUSED, RETRY_AFTER};
 use super::{RequestError, RequestId, documents, origin, preflight};
 pub(super) use accept::Media;
 use accept::StreamMedia;
@@ -97,12 +98,15 @@ async fn answer<E: Engine, A: Authenticate>(
     request: Request,
 ) -> Result<Response, RequestError> {
     let (parts, content) = request.into_parts();
-    let credentials = Credentials::of(&parts)?;
+    let credentials = Credentials::of(&parts, &edge.config.proxies)?;
     let request = match parts.method {
         Method::POST => body::posted(&parts.headers, content, &edge.config).await?,
         _ => body::in_query(parts.uri.query().unwrap_or_default())?,
     };
     let checked = edge.check(asking_cost(request, &parts.headers));
+    if checked.is_err() {
+        edge.throttle.charge(Payer::Address(credentials.address()), REFUSED)?;
+    }
     let operation = checked
         .as_ref()
         .map_or(OperationType::Query, |checked| checked.operation);
@@ -122,11 +126,19 @@ async fn answer<E: Engine, A: Authenticate>(
     }
     match accepted.stream {
         Some(stream) if operation == OperationType::Subscription || accepted.media.is_none() => {
-            let sender = Arc::new(credentials.identify(&edge.access).await?);
+            let (sender, payer) = edge.let_in(&credentials).await?;
+            if let Ok(checked) = &checked {
+                edge.throttle.charge(payer, checked.cost)?;
+            }
             let session = Session::only(edge, &parts, stream, request_id)?;
-            Ok(session.run_only(sender, request_id, checked, last_event_id(&parts)))
+            Ok(session.run_only(Arc::new(sender), request_id, checked, last_event_id(&parts)))
         }
-        _ => plain(edge, request_id, accepted.plain(), &credentials, checked?).await,
+        _ => {
+            let checked = checked?;
+            let (sender, payer) = edge.let_in(&credentials).await?;
+            edge.throttle.charge(payer, checked.cost)?;
+            plain(edge, request_id, accepted.plain(), &sender, checked).await
+        }
     }
 }
 
@@ -135,11 +147,10 @@ async fn plain<E: Engine, A: Authenticate>(
     edge: &Edge<E, A>,
     request_id: &RequestId,
     media: Media,
-    credentials: &Credentials,
+    sender: &A::Sender,
     checked: Checked,
 ) -> Result<Response, RequestError> {
-    let sender = credentials.identify(&edge.access).await?;
-    let request = edge.access.admit(&sender, request_id, checked.request).await?;
+    let request = edge.access.admit(sender, request_id, checked.request).await?;
     let response = edge.engine.execute(request).await;
     Ok(respond(media, Answer::new(response, checked.manner, request_id)))
 }
@@ -192,7 +203,12 @@ pub(super) fn refuse(media: Media, error: RequestError) -> Response {
         }
         _ => error.status,
     };
-    response(media, status, HeaderMap::new(), &Answer::refusal(error))
+    let mut headers = HeaderMap::new();
+    let again = error.extensions.iter().find(|(name, _)| *name == RETRY_AFTER);
+    if let Some(again) = again.and_then(|(_, seconds)| seconds.to_string().parse().ok()) {
+        headers.insert(header::RETRY_AFTER, again);
+    }
+    response(media, status, headers, &Answer::refusal(error))
 }
 
 fn response(media: Media, status: StatusCode, mut headers: HeaderMap, answer: &Answer) -> Response {

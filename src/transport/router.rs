@@ -9,14 +9,16 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 
-use super::access::Authenticate;
+use super::access::{Authenticate, Credentials, Refused};
 use super::documents::Documents;
 use super::engine::Engine;
 use super::fanout::{Fanouts, Seat};
 use super::graphiql::Explorer;
 use super::http::{Media, Streams, refuse};
 use super::operation::Start;
+use super::place::Places;
 use super::preflight::{self, Checked};
+use super::throttle::{Payer, Throttle, WRONG_TOKEN};
 use super::{Config, Connections, RequestError, RequestId, browser, http, request_id, websocket};
 
 const GRAPHQL: &str = "/graphql";
@@ -33,6 +35,8 @@ pub(super) struct Edge<E, A: Authenticate> {
     documents: Arc<Documents>,
     pub(super) fanouts: Arc<Fanouts>,
     pub(super) streams: Arc<Streams<A>>,
+    pub(super) throttle: Arc<Throttle>,
+    pub(super) places: Arc<Places>,
 }
 
 impl<E: Engine, A: Authenticate> Edge<E, A> {
@@ -58,6 +62,20 @@ impl<E: Engine, A: Authenticate> Edge<E, A> {
             after: None,
         }
     }
+
+    /// Looks at a token, or at the lack of one: whom it belongs to, and who pays for what it asks. Tries at tokens are paid
+    /// for by the address they come from.
+    pub(super) async fn let_in(&self, credentials: &Credentials) -> Result<(A::Sender, Payer), RequestError> {
+        match credentials.identify(&self.access).await {
+            Ok(sender) => Ok((sender, Payer::of(credentials.bearer(), credentials.address()))),
+            Err(Refused::Unauthenticated) => {
+                self.throttle
+                    .charge(Payer::Address(credentials.address()), WRONG_TOKEN)?;
+                Err(Refused::Unauthenticated.into())
+            }
+            Err(refused) => Err(refused.into()),
+        }
+    }
 }
 
 /// All routes of the server.
@@ -76,6 +94,8 @@ where
     let edge = Edge {
         engine,
         access,
+        throttle: Arc::new(Throttle::new(config.rate)),
+        places: Places::new(config.room),
         documents: Arc::new(Documents::new(&config)),
         config: Arc::clone(&config),
         connections,

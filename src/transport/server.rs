@@ -1,6 +1,6 @@
 //! Takes connections, and stops in good order.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -104,12 +104,11 @@ pub async fn serve(mut listener: TcpListener, router: Router, connections: Conne
     let requests = TaskTracker::new();
     let ended = async {
         while let Some((stream, peer)) = shutdown.run_until_cancelled(Listener::accept(&mut listener)).await {
-            requests.spawn(converse(
-                (stream, peer),
-                router.clone(),
-                patience.head,
-                shutdown.clone(),
-            ));
+            let link = Link {
+                wire: Wire::new(stream),
+                peer: peer.ip(),
+            };
+            requests.spawn(converse(link, router.clone(), patience.head, shutdown.clone()));
         }
         // Whoever comes now is refused, and may ask another node.
         drop(listener);
@@ -133,17 +132,9 @@ pub async fn serve(mut listener: TcpListener, router: Router, connections: Conne
 
 /// Answers the requests of one connection, until the client ends it, or, after the shutdown, the request that runs is
 /// answered.
-async fn converse(
-    (stream, peer): (TcpStream, SocketAddr),
-    router: Router,
-    head: Duration,
-    shutdown: CancellationToken,
-) {
-    let wire = Wire::new(stream);
-    let link = ConnectInfo(Link {
-        wire: Arc::clone(&wire),
-        peer,
-    });
+async fn converse(link: Link, router: Router, head: Duration, shutdown: CancellationToken) {
+    let wire = Arc::clone(&link.wire);
+    let link = ConnectInfo(link);
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(link.clone());
@@ -171,5 +162,6 @@ async fn converse(
 #[derive(Clone, Debug)]
 pub(super) struct Link {
     pub(super) wire: Arc<Wire>,
-    pub(super) peer: SocketAddr,
+    /// Who is at its other end: a client, or a proxy.
+    pub(super) peer: IpAddr,
 }

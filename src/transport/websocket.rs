@@ -19,9 +19,11 @@ use axum::response::Response;
 use tracing::Instrument;
 
 use super::access::{self, Authenticate};
+use super::address::Address;
 use super::engine::Engine;
 use super::http::{Media, refuse};
 use super::router::Edge;
+use super::throttle::Payer;
 use super::{RequestId, origin};
 use connection::Connection;
 use handshake::Handshake;
@@ -46,13 +48,20 @@ pub(super) async fn upgrade<E: Engine, A: Authenticate>(
         Ok(handshake) => handshake,
         Err(error) => return refuse(Media::Assumed, error),
     };
+    let from = edge.config.proxies.sender(request.extensions(), request.headers());
+    let address = Address::of(from);
+    let place = edge.throttle.charge(Payer::Address(address), 0);
+    let place = match place.and_then(|()| edge.places.take(address)) {
+        Ok(place) => place,
+        Err(error) => return refuse(Media::Assumed, error),
+    };
     let response = handshake.response();
     let bearer = access::bearer(request.headers()).map(|token| token.map(str::to_owned));
-    let from = access::address(request.extensions());
     let config = edge.config.websocket.clone();
     let connections = edge.connections.clone();
     let span = tracing::info_span!(parent: None, "socket", %request_id);
     let serve = async move {
+        let _place = place;
         let speaks = handshake.speaks;
         let Some((wire, received)) = handshake.finish().await else {
             return;

@@ -7,7 +7,7 @@ pub(crate) mod import;
 pub(crate) mod lines;
 pub(crate) mod log;
 pub(crate) mod plan;
-mod postgres;
+pub(crate) mod postgres;
 pub(crate) mod require;
 pub(crate) mod state;
 pub(crate) mod statements;

@@ -15,5 +15,6 @@ mod server;
 mod shutdown;
 mod socket;
 mod stream;
+mod throttle;
 mod toy;
 mod websocket;

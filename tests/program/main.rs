@@ -1,6 +1,15 @@
 //! The program as people run it: what README says, told to a shell.
 
+mod full;
+mod kill;
+#[path = "../api/support/postgres.rs"]
+mod postgres;
+#[path = "../api/support/require.rs"]
+mod require;
 mod running;
+mod secrets;
+mod serving;
+mod stalled;
 
 use running::{Running, allclear, readme_commands};
 use serde_json::Value;

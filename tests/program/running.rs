@@ -114,7 +114,8 @@ pub(crate) fn allclear(folder: &Path, arguments: &[&str]) -> Ran {
     }
 }
 
-fn command(folder: &Path) -> Command {
+/// The program in a folder, without what the tests' own environment would tell it.
+pub(crate) fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_allclear"));
     command.current_dir(folder).stdin(Stdio::null());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("ALLCLEAR_")) {

@@ -45,6 +45,15 @@ pub(super) fn start(programs: &Programs, events: usize) -> anyhow::Result<Server
             "--admin-token",
             TOKEN,
         ])
+        // All of a benchmark comes from one address, and as fast as it can.
+        .args([
+            "--rate-limit",
+            "0",
+            "--max-sockets",
+            "0",
+            "--max-sockets-per-address",
+            "0",
+        ])
         // A heartbeat would be counted as an event.
         .args(["--heartbeat-seconds", "3600", "--database-url", &database])
         .env("ALLCLEAR_LOG", "warn");

@@ -16,9 +16,10 @@ use uuid::Uuid;
 
 use super::stream::{Command, Session, Started};
 use super::{Media, body, refuse};
-use crate::transport::access::{self, Authenticate};
+use crate::transport::access::{Authenticate, Credentials};
 use crate::transport::engine::Engine;
 use crate::transport::router::Edge;
+use crate::transport::throttle::REFUSED;
 use crate::transport::{RequestError, RequestId, origin};
 
 /// Where a client names its stream: in a header, or, as `EventSource` sets none, in the query.
@@ -59,13 +60,12 @@ pub(in crate::transport) async fn reserve<E: Engine, A: Authenticate>(
     State(edge): State<Edge<E, A>>,
     request: Request,
 ) -> Response {
-    let (bearer, from) = (access::bearer(request.headers()), access::address(request.extensions()));
-    let sender = match bearer {
-        Ok(bearer) => edge.access.authenticate(bearer, from).await,
-        Err(refused) => Err(refused),
+    let let_in = match Credentials::of_headers(request.headers(), request.extensions(), &edge.config.proxies) {
+        Ok(credentials) => edge.let_in(&credentials).await,
+        Err(refused) => Err(refused.into()),
     };
-    if let Err(refused) = sender {
-        return refuse(Media::Assumed, refused.into());
+    if let Err(error) = let_in.and_then(|(_, payer)| edge.throttle.charge(payer, 0)) {
+        return refuse(Media::Assumed, error);
     }
     let patience = edge.config.websocket.init_timeout;
     let mut streams = lock(&edge.streams.0);
@@ -147,7 +147,7 @@ async fn start<E: Engine, A: Authenticate>(
     request: Request,
 ) -> Result<(), RequestError> {
     let (parts, content) = request.into_parts();
-    let (bearer, from) = (access::bearer(&parts.headers)?, access::address(&parts.extensions));
+    let credentials = Credentials::of_headers(&parts.headers, &parts.extensions, &edge.config.proxies)?;
     let request = body::posted(&parts.headers, content, &edge.config).await?;
     let id = match request.extensions.get(OPERATION_ID) {
         Some(async_graphql::Value::String(id)) if !id.is_empty() => id.clone(),
@@ -156,11 +156,14 @@ async fn start<E: Engine, A: Authenticate>(
             return Err(RequestError::malformed(message));
         }
     };
-    let sender = Arc::new(edge.access.authenticate(bearer, from).await?);
+    let (sender, payer) = edge.let_in(&credentials).await?;
+    let sender = Arc::new(sender);
     let checked = edge.check(request);
     if matches!(&checked, Ok(checked) if checked.operation == OperationType::Mutation) {
         origin::check(&parts.headers, &edge.config.allowed_origins)?;
     }
+    let cost = checked.as_ref().map_or(REFUSED, |checked| checked.cost);
+    edge.throttle.charge(payer, cost)?;
 
     let streams = lock(&edge.streams.0);
     let stream = streams.get(token).ok_or_else(no_such_stream)?;

@@ -21,11 +21,13 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::accept::StreamMedia;
 use crate::transport::access::Authenticate;
+use crate::transport::address::Address;
 use crate::transport::answer::Answer;
 use crate::transport::engine::Engine;
 use crate::transport::envelope::{Envelope, Form, Framing};
 use crate::transport::fanout::Seat;
 use crate::transport::operation::{Event, Key, Operations};
+use crate::transport::place::Place;
 use crate::transport::preflight::Checked;
 use crate::transport::router::Edge;
 use crate::transport::wire::{Unsent, Wire};
@@ -53,6 +55,8 @@ pub(super) struct Started<S> {
 pub(super) struct Session<E, A: Authenticate> {
     edge: Edge<E, A>,
     wire: Arc<Wire>,
+    /// Among all that are open.
+    _place: Place,
     form: Form,
     media: StreamMedia,
     operations: Operations,
@@ -95,9 +99,11 @@ impl<E: Engine, A: Authenticate> Session<E, A> {
             Version::HTTP_11 => Framing::Chunked,
             _ => Framing::Bare,
         };
+        let address = Address::of(edge.config.proxies.sender(&parts.extensions, &parts.headers));
         Ok(Session {
             edge: edge.clone(),
             wire: super::link(parts, request_id)?.wire,
+            _place: edge.places.take(address)?,
             form: form(framing),
             media,
             operations: Operations::default(),

@@ -4,20 +4,24 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use async_graphql::Request;
+use axum::http::StatusCode;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 use super::frame;
 use super::message::Close;
 use super::protocol::{Action, Protocol};
 use super::socket::{Received, Socket};
-use crate::transport::RequestId;
-use crate::transport::access::{Authenticate, Refused};
+use crate::transport::access::{Authenticate, Credentials, Refused};
 use crate::transport::answer::Answer;
 use crate::transport::engine::Engine;
 use crate::transport::fanout::Seat;
 use crate::transport::operation::{Event, Key, Operations};
+use crate::transport::preflight::Checked;
 use crate::transport::router::Edge;
+use crate::transport::throttle::{Payer, REFUSED};
 use crate::transport::wire::Unsent;
+use crate::transport::{RequestError, RequestId};
 
 /// How a socket ends.
 enum End {
@@ -47,8 +51,8 @@ pub(super) struct Connection<E, A: Authenticate> {
     bearer: Result<Option<String>, Refused>,
     /// Where the upgrade came from.
     from: Option<IpAddr>,
-    /// Known from the acknowledgement on.
-    sender: Option<Arc<A::Sender>>,
+    /// Known from the acknowledgement on, with who pays for what is asked.
+    sender: Option<(Arc<A::Sender>, Payer)>,
 }
 
 impl<E: Engine, A: Authenticate> Connection<E, A> {
@@ -128,9 +132,8 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
             Action::Nothing => ControlFlow::Continue(()),
             Action::Send(text) => sent(self.socket.send_text(&text).await),
             Action::Authenticate(token) => self.authenticate(token).await,
-            Action::Start(key, request) => match self.edge.check(*request) {
-                Ok(checked) => {
-                    let sender = self.sender.clone().expect("the socket was acknowledged");
+            Action::Start(key, request) => match self.check(*request) {
+                Ok((sender, checked)) => {
                     let envelope = self.protocol.envelope(key).expect("the operation was just begun");
                     let seat = Seat::new(self.socket.wire(), envelope);
                     let start = self.edge.start(sender, RequestId::fresh(), seat);
@@ -150,23 +153,32 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
         }
     }
 
+    /// Whether an operation may be started, and for whom.
+    fn check(&self, request: Request) -> Result<(Arc<A::Sender>, Checked), RequestError> {
+        let (sender, payer) = self.sender.as_ref().expect("the socket was acknowledged");
+        let checked = self.edge.check(request);
+        let cost = checked.as_ref().map_or(REFUSED, |checked| checked.cost);
+        self.edge.throttle.charge(*payer, cost)?;
+        Ok((Arc::clone(sender), checked?))
+    }
+
     async fn authenticate(&mut self, token: Option<String>) -> Flow {
         let bearer = match (token, &self.bearer) {
             (Some(token), _) => Ok(Some(token)),
             (None, given) => given.clone(),
         };
         let sender = match bearer {
-            Ok(bearer) => self.edge.access.authenticate(bearer.as_deref(), self.from).await,
-            Err(refused) => Err(refused),
+            Ok(bearer) => self.edge.let_in(&Credentials::new(bearer, self.from)).await,
+            Err(refused) => Err(refused.into()),
         };
         match sender {
-            Ok(sender) => {
-                self.sender = Some(Arc::new(sender));
+            Ok((sender, payer)) => {
+                self.sender = Some((Arc::new(sender), payer));
                 let acknowledgement = self.protocol.acknowledge();
                 sent(self.socket.send_text(acknowledgement).await)
             }
-            Err(Refused::Unauthenticated) => ControlFlow::Break(End::Close(Close::FORBIDDEN)),
-            Err(Refused::Unavailable) => ControlFlow::Break(End::Close(Close::TRY_AGAIN_LATER)),
+            Err(error) if error.status == StatusCode::UNAUTHORIZED => ControlFlow::Break(End::Close(Close::FORBIDDEN)),
+            Err(_) => ControlFlow::Break(End::Close(Close::TRY_AGAIN_LATER)),
         }
     }
 

@@ -41,6 +41,8 @@ pub(super) struct Decoder {
     begun: Option<Vec<u8>>,
     /// How much of a frame that is too long is still to come.
     skipped: u64,
+    /// How many frames were read since somebody asked.
+    frames: u32,
 }
 
 /// The head of a frame.
@@ -60,7 +62,13 @@ impl Decoder {
             received: Vec::new(),
             begun: None,
             skipped: 0,
+            frames: 0,
         }
+    }
+
+    /// How many frames were read since the last time.
+    pub(super) fn take_frames(&mut self) -> u32 {
+        std::mem::take(&mut self.frames)
     }
 
     /// Takes what was received.
@@ -102,6 +110,7 @@ impl Decoder {
 
     /// Forgets what was read; a socket that says nothing holds nothing.
     fn consume(&mut self, bytes: usize) {
+        self.frames = self.frames.saturating_add(1);
         match bytes == self.received.len() {
             true => self.received = Vec::new(),
             false => drop(self.received.drain(..bytes)),

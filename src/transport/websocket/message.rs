@@ -150,6 +150,8 @@ impl Close {
     pub(super) const TOO_BIG: Close = Close::new(1009, "Message too big");
     pub(super) const PROTOCOL_ERROR: Close = Close::new(1002, "Not a WebSocket frame");
     pub(super) const NOT_UTF8: Close = Close::new(1007, "Not UTF-8");
+    /// For sockets that send without measure.
+    pub(super) const TOO_MANY_FRAMES: Close = Close::new(1008, "Too many messages");
     /// For sockets whose server makes way for another: clients come back at once.
     pub(super) const SERVICE_RESTART: Close = Close::new(1012, "Service restart");
     /// For sockets that take nothing or answer no ping. Clients come back after 1013; graphql-ws counts most other

@@ -1,13 +1,17 @@
 //! A WebSocket that never waits for its peer without an end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::frame::{self, Decoder, Message};
 use super::message::Close;
 use crate::transport::WebSocketConfig;
 use crate::transport::wire::{Unsent, Wire};
+
+/// What frames are counted in.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// What came in.
 #[derive(Debug)]
@@ -27,6 +31,8 @@ pub(super) struct Socket {
     wire: Arc<Wire>,
     decoder: Decoder,
     config: WebSocketConfig,
+    /// Of this second: when it began, and how many frames have come.
+    second: (Instant, u32),
 }
 
 impl Socket {
@@ -34,7 +40,12 @@ impl Socket {
     pub(super) fn new(wire: Arc<Wire>, received: &[u8], config: WebSocketConfig) -> Socket {
         let mut decoder = Decoder::new(config.message_limit);
         decoder.feed(received);
-        Socket { wire, decoder, config }
+        Socket {
+            wire,
+            decoder,
+            config,
+            second: (Instant::now(), 0),
+        }
     }
 
     pub(super) fn config(&self) -> &WebSocketConfig {
@@ -48,7 +59,11 @@ impl Socket {
     /// Waits for the next message; may be cancelled.
     pub(super) async fn receive(&mut self) -> Received {
         loop {
-            match self.decoder.next() {
+            let next = self.decoder.next();
+            if self.is_too_fast() {
+                return Received::Fault(Close::TOO_MANY_FRAMES);
+            }
+            match next {
                 Ok(Some(Message::Text(text))) => return Received::Text(text),
                 Ok(Some(Message::Ping(payload))) => return Received::Ping(payload),
                 Ok(Some(Message::Pong)) => return Received::Pong,
@@ -64,6 +79,20 @@ impl Socket {
                 Ok(false) | Err(_) => return Received::Gone,
             }
         }
+    }
+
+    /// Whether frames come faster than they may.
+    fn is_too_fast(&mut self) -> bool {
+        let frames = self.decoder.take_frames();
+        if frames == 0 {
+            return false;
+        }
+        let (began, count) = &mut self.second;
+        if began.elapsed() >= SECOND {
+            (*began, *count) = (Instant::now(), 0);
+        }
+        *count = count.saturating_add(frames);
+        *count > self.config.frames_per_second
     }
 
     /// Sends bytes that are whole frames, however slowly, for as long as the peer takes some of them now and then.

@@ -77,7 +77,8 @@ pub(crate) async fn places() -> Vec<Place> {
     places
 }
 
-async fn fresh_postgres(cluster: &Cluster) -> String {
+/// An empty database of a cluster: its URL.
+pub(crate) async fn fresh_postgres(cluster: &Cluster) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
     let admin = Database::connect(cluster.url("postgres"))

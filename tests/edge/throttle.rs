@@ -1,0 +1,239 @@
+//! How much one sender may ask for, how many sockets it may have, and how fast it may send.
+
+use std::num::NonZeroU32;
+
+use allclear::transport::{Config, Rate};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Error;
+
+use crate::server::{Server, answer};
+use crate::socket::Socket;
+
+/// A server on which everybody may ask for this much at once, and then for next to nothing.
+async fn server(burst: u32) -> Server {
+    let config = Config {
+        rate: Some(Rate {
+            cost: NonZeroU32::MIN,
+            burst: NonZeroU32::new(burst).expect("not 0"),
+        }),
+        ..Config::default()
+    };
+    Server::with(config).await
+}
+
+/// The codes of several answers, or that they were fine.
+async fn codes(count: usize, request: impl Fn() -> reqwest::RequestBuilder) -> Vec<String> {
+    let mut codes = Vec::new();
+    for _ in 0..count {
+        let answer = answer(request()).await;
+        codes.push(match answer.status {
+            200 => "fine".to_owned(),
+            _ => answer.code(),
+        });
+    }
+    codes
+}
+
+#[tokio::test]
+async fn who_asks_for_too_much_is_429_and_told_when_to_come_again() {
+    // Each costs 10 as a request, and 1 for its field.
+    let server = server(35).await;
+
+    let codes = codes(5, || server.query("{ hello }")).await;
+    let refused = answer(server.query("{ hello }")).await;
+
+    assert_eq!(codes, ["fine", "fine", "fine", "RATE_LIMITED", "RATE_LIMITED"]);
+    assert_eq!(refused.status, 429);
+    let seconds: u64 = refused.header("retry-after").parse().expect("seconds");
+    assert!((1..=15).contains(&seconds), "{seconds}");
+    assert_eq!(
+        refused.json()["errors"][0]["extensions"]["retryAfter"],
+        json!(seconds),
+        "{}",
+        refused.text
+    );
+    let token = answer(server.query("{ hello }").bearer_auth("good")).await;
+    assert_eq!(token.status, 200, "a token pays for itself");
+    assert_eq!(answer(server.get("/healthz")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_document_is_paid_for_by_its_cost_and_a_refused_one_too() {
+    let server = server(1_000).await;
+    let dear = format!(
+        "{{ {} }}",
+        (0..150).map(|n| format!("a{n}: hello ")).collect::<String>()
+    );
+
+    let dear = codes(8, || server.query(&dear)).await;
+
+    assert_eq!(dear[..6], ["fine"; 6]);
+    assert_eq!(dear[6..], ["RATE_LIMITED"; 2]);
+    let server = self::server(1_000).await;
+    let refused = codes(11, || server.query("{ hello")).await;
+    assert_eq!(refused[..9], ["GRAPHQL_PARSE_FAILED"; 9]);
+    assert_eq!(refused[9..], ["RATE_LIMITED"; 2]);
+}
+
+#[tokio::test]
+async fn who_tries_tokens_is_stopped() {
+    let server = server(1_000).await;
+    let tries = std::cell::Cell::new(0);
+
+    let codes = codes(6, || {
+        tries.set(tries.get() + 1);
+        server.query("{ hello }").bearer_auth(format!("try {}", tries.get()))
+    })
+    .await;
+
+    assert_eq!(codes[..4], ["UNAUTHENTICATED"; 4]);
+    assert_eq!(codes[4..], ["RATE_LIMITED"; 2]);
+    assert_eq!(answer(server.query("{ hello }").bearer_auth("good")).await.status, 200);
+}
+
+#[tokio::test]
+async fn over_a_websocket_one_operation_is_refused_and_the_others_go_on() {
+    // The handshake and two operations.
+    let server = server(35).await;
+    let mut socket = Socket::initialised(&server).await;
+
+    socket.subscribe("1", "subscription { told }").await;
+    server.state.begun.acquire().await.expect("it is never closed").forget();
+    socket.subscribe("2", "{ hello }").await;
+    let second = socket.receive().await;
+    let completed = socket.receive().await;
+    socket.subscribe("3", "{ hello }").await;
+    let third = socket.receive().await;
+    server.state.told.send(7).expect("somebody listens");
+    let told = socket.receive().await;
+
+    assert_eq!(second["payload"]["data"]["hello"], "world", "{second}");
+    assert_eq!(completed, json!({ "id": "2", "type": "complete" }));
+    assert_eq!((&third["type"], &third["id"]), (&json!("error"), &json!("3")));
+    let extensions = &third["payload"][0]["extensions"];
+    assert_eq!(extensions["code"], "RATE_LIMITED");
+    assert!(extensions["retryAfter"].is_u64(), "{third}");
+    assert_eq!(told["payload"]["data"]["told"], 7);
+}
+
+#[tokio::test]
+async fn a_stream_is_refused_before_it_begins() {
+    let server = server(25).await;
+    let stream = || {
+        server
+            .query("subscription { count(to: 1) }")
+            .header("accept", "text/event-stream")
+    };
+
+    let statuses = [
+        answer(stream()).await.status,
+        answer(stream()).await.status,
+        answer(stream()).await.status,
+    ];
+
+    assert_eq!(statuses, [200, 200, 429]);
+}
+
+#[tokio::test]
+async fn behind_a_proxy_of_ours_each_client_pays_for_itself() {
+    let asking = async |trusted: &[&str]| {
+        let mut config = Config::default();
+        config.rate = Some(Rate {
+            cost: NonZeroU32::MIN,
+            burst: NonZeroU32::new(15).expect("not 0"),
+        });
+        config.proxies.trusted = trusted
+            .iter()
+            .map(|network| network.parse().expect("a network"))
+            .collect();
+        let server = Server::with(config).await;
+        let mut statuses = Vec::new();
+        for client in ["203.0.113.1", "203.0.113.2", "2001:db8::1", "2001:db8::2"] {
+            let request = server.query("{ hello }").header("x-forwarded-for", client);
+            statuses.push(answer(request).await.status);
+        }
+        statuses
+    };
+
+    assert_eq!(asking(&["127.0.0.0/8"]).await, [200, 200, 200, 429]);
+    assert_eq!(asking(&["10.0.0.0/8"]).await, [200, 429, 429, 429]);
+}
+
+#[tokio::test]
+async fn an_address_has_only_so_many_sockets_and_streams() {
+    let mut config = Config::default();
+    config.room.per_address = Some(2);
+    let server = Server::with(config).await;
+    let refused = async || match Socket::open(&server, &[]).await {
+        Err(Error::Http(response)) => (response.status().as_u16(), body(response.body().as_deref())),
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("it opened"),
+    };
+
+    let mut socket = Socket::initialised(&server).await;
+    let stream = server
+        .query("subscription { never }")
+        .header("accept", "text/event-stream");
+    let stream = stream.send().await.expect("an answer");
+    let (status, code) = refused().await;
+
+    assert_eq!((status, code), (429, json!("TOO_MANY_SOCKETS")));
+    drop(stream);
+    server.state.ended.acquire().await.expect("it is never closed").forget();
+    let mut another = loop {
+        if let Ok(another) = Socket::open(&server, &[("sec-websocket-protocol", "graphql-transport-ws")]).await {
+            break another;
+        }
+    };
+    another.send(json!({ "type": "connection_init" })).await;
+    assert_eq!(another.receive().await["type"], "connection_ack");
+    socket.subscribe("1", "{ hello }").await;
+    assert_eq!(socket.receive().await["type"], "next");
+}
+
+fn body(body: Option<&[u8]>) -> Value {
+    let json: Value = serde_json::from_slice(body.unwrap_or_default()).expect("JSON");
+    json["errors"][0]["extensions"]["code"].clone()
+}
+
+#[tokio::test]
+async fn a_server_has_only_so_many_sockets_in_all() {
+    let mut config = Config::default();
+    config.room.in_all = Some(1);
+    let server = Server::with(config).await;
+
+    let _socket = Socket::initialised(&server).await;
+    let stream = answer(
+        server
+            .query("subscription { never }")
+            .header("accept", "text/event-stream"),
+    )
+    .await;
+
+    assert_eq!((stream.status, stream.code().as_str()), (503, "TOO_MANY_SOCKETS"));
+    assert_eq!(stream.header("retry-after"), "5");
+    assert_eq!(answer(server.query("{ hello }")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_socket_that_sends_without_measure_is_closed() {
+    let server = Server::changed(|config| config.frames_per_second = 50).await;
+    let mut quick = Socket::initialised(&server).await;
+    let mut measured = Socket::initialised(&server).await;
+
+    for _ in 0..40 {
+        measured.send(json!({ "type": "pong" })).await;
+    }
+    for _ in 0..60 {
+        // It may be closed already.
+        let _ = futures_util::SinkExt::send(
+            &mut quick.inner,
+            tokio_tungstenite::tungstenite::Message::Ping("".into()),
+        )
+        .await;
+    }
+
+    assert_eq!(quick.closed().await, (1008, "Too many messages".to_owned()));
+    measured.subscribe("1", "{ hello }").await;
+    assert_eq!(measured.receive().await["type"], "next");
+}
