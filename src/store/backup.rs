@@ -101,7 +101,7 @@ pub async fn restore(url: &str, file: &Path, replace: bool) -> Result<Contents, 
     let target = path_of(url)?;
     let _alone = alone(&target)?;
     let remains = |suffix: &&str| beside(&target, suffix).exists();
-    if !replace && (target.exists() || COMPANIONS.iter().any(|suffix| remains(suffix))) {
+    if !replace && (target.exists() || COMPANIONS.iter().any(remains)) {
         return Err(BackupError::Exists(target));
     }
     let (copy, contents) = copied(file, folder(&target)).await?;

@@ -11,14 +11,17 @@ use crate::socket::Socket;
 
 /// A server on which everybody may ask for this much at once, and then for next to nothing.
 async fn server(burst: u32) -> Server {
-    let config = Config {
+    Server::with(rate(burst)).await
+}
+
+fn rate(burst: u32) -> Config {
+    Config {
         rate: Some(Rate {
             cost: NonZeroU32::MIN,
             burst: NonZeroU32::new(burst).expect("not 0"),
         }),
         ..Config::default()
-    };
-    Server::with(config).await
+    }
 }
 
 /// The codes of several answers, or that they were fine.
@@ -137,11 +140,7 @@ async fn a_stream_is_refused_before_it_begins() {
 #[tokio::test]
 async fn behind_a_proxy_of_ours_each_client_pays_for_itself() {
     let asking = async |trusted: &[&str]| {
-        let mut config = Config::default();
-        config.rate = Some(Rate {
-            cost: NonZeroU32::MIN,
-            burst: NonZeroU32::new(15).expect("not 0"),
-        });
+        let mut config = rate(15);
         config.proxies.trusted = trusted
             .iter()
             .map(|network| network.parse().expect("a network"))

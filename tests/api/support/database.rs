@@ -47,8 +47,9 @@ pub(crate) async fn for_each_database<F: AsyncFn(&Test)>(body: F) {
 /// The same with settings of its own.
 pub(crate) async fn for_each_database_with<F: AsyncFn(&Test)>(settings: Settings, config: Config, body: F) {
     for place in places().await {
-        let test = Test::start(place, settings.clone(), config.clone()).await;
-        body(&test).await;
+        // Apart, or the future of each test would hold all of these.
+        let test = Box::pin(Test::start(place, settings.clone(), config.clone())).await;
+        Box::pin(body(&test)).await;
         test.stop().await;
     }
 }
