@@ -165,6 +165,8 @@ impl Node {
             .args(["--admin-token", ADMIN])
             .args(["--heartbeat-seconds", HEARTBEAT_SECONDS])
             .args(["--grace-seconds", GRACE_SECONDS])
+            // All clients of the checker are one sender.
+            .args(["--rate-limit", "0", "--max-sockets-per-address", "0"])
             .current_dir(&self.setting.folder)
             .stdin(Stdio::null());
         if let Some(bug) = self.setting.bug {

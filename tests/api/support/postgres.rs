@@ -101,7 +101,8 @@ pub(crate) fn command(program: &Path, owner: Option<(u32, u32)>) -> Command {
     command
 }
 
-/// Where PostgreSQL's own programs are: beside `initdb` on PATH, or where Debian puts them, the newest first.
+/// Where PostgreSQL's own programs are: beside `initdb` on PATH, wherever a link there leads, or where Debian puts them, the
+/// newest first.
 pub(crate) fn binaries() -> Option<PathBuf> {
     let on_path = std::env::var_os("PATH")
         .into_iter()
@@ -114,7 +115,7 @@ pub(crate) fn binaries() -> Option<PathBuf> {
     debian.sort();
     on_path
         .chain(debian.into_iter().rev())
-        .find(|folder| folder.join("initdb").is_file())
+        .find_map(|folder| Some(folder.join("initdb").canonicalize().ok()?.parent()?.to_owned()))
 }
 
 /// PostgreSQL does not run as root: then the user `postgres` runs it, or `nobody`.
