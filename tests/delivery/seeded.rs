@@ -43,8 +43,15 @@ const fn suit(bug: Bug) -> Suit {
         Bug::NumberBeforeLock => Suit {
             place: Place::Postgres,
             deck: &[Burst, Burst, Reset],
-            // A number that a failed change took is a hole, and nobody gets past one.
-            kinds: &[Kind::WrongReset, Kind::Skipped, Kind::LogBroken, Kind::Late],
+            // A number that a failed change took is a hole, and nobody gets past one. Two changes that come after the same
+            // one in the audit's chain cannot both be kept.
+            kinds: &[
+                Kind::WrongReset,
+                Kind::Skipped,
+                Kind::LogBroken,
+                Kind::Late,
+                Kind::Refused,
+            ],
             ..SUIT
         },
         Bug::AcknowledgedEarly => Suit {
