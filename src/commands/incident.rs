@@ -228,14 +228,7 @@ pub async fn edit_update(context: &Context, call: Call, input: EditUpdate) -> Re
 }
 
 async fn edit_update_in(write: &mut Write, input: EditUpdate) -> Result<Changed> {
-    let not_found = || Refusal::NotFound(Thing::IncidentUpdate).at(["update"]);
-    let owner = entity::timeline::owner(write.db(), input.update)
-        .await?
-        .ok_or_else(not_found)?;
-    let before = match locked(write, owner).await {
-        Err(Error::Refused(_)) => return Err(not_found().into()),
-        other => other?,
-    };
+    let before = locked_with(write, input.update).await?;
     valid::version(input.expected_version, before.version)?;
     let body = input.body.as_deref().map(valid::body).transpose()?;
     let mut after = before.clone();
@@ -310,6 +303,16 @@ pub(super) async fn locked(write: &Write, id: Uuid) -> Result<Incident> {
     };
     page::require(write, found.page, Thing::Incident, "incident").await?;
     Ok(found)
+}
+
+/// The incident of an update, as [`locked`] gives it. Where either is not there: `INCIDENT_UPDATE_NOT_FOUND`.
+async fn locked_with(write: &Write, update: Uuid) -> Result<Incident> {
+    let not_found = || Refusal::NotFound(Thing::IncidentUpdate).at(["update"]);
+    let owner = entity::timeline::owner(write.db(), update).await?;
+    match locked(write, owner.ok_or_else(not_found)?).await {
+        Err(Error::Refused(_)) => Err(not_found().into()),
+        other => other,
+    }
 }
 
 /// Puts what became of an incident into the log, and after it what became of its components.

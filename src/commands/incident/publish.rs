@@ -4,15 +4,14 @@ use futures_util::FutureExt;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Changed, locked, record, unchanged};
+use super::{Changed, locked, locked_with, record, unchanged};
 use crate::commands::affected::Locked;
 use crate::commands::transact::transact;
 use crate::commands::{Call, Context, valid};
 use crate::domain::event::EventKind;
-use crate::domain::refusal::{Refusal, Thing};
 use crate::domain::time::Timestamp;
-use crate::entity::{self, incident};
-use crate::error::{Error, Result};
+use crate::entity::incident;
+use crate::error::Result;
 use crate::store::Write;
 
 /// An incident to be shown to the public.
@@ -73,12 +72,7 @@ pub async fn publish_update(context: &Context, call: Call, input: PublishUpdate)
 }
 
 async fn publish_update_in(write: &mut Write, input: PublishUpdate) -> Result<Changed> {
-    let not_found = || Refusal::NotFound(Thing::IncidentUpdate).at(["update"]);
-    let owner = entity::timeline::owner(write.db(), input.update).await?;
-    let before = match locked(write, owner.ok_or_else(not_found)?).await {
-        Err(Error::Refused(_)) => return Err(not_found().into()),
-        other => other?,
-    };
+    let before = locked_with(write, input.update).await?;
     valid::version(input.expected_version, before.version)?;
     let mut after = before.clone();
     let (update, now) = (Uuid::now_v7(), write.now());
