@@ -135,7 +135,8 @@ pub(super) struct Start<E: Engine, A: Authenticate> {
 impl<E: Engine, A: Authenticate> Start<E, A> {
     fn run(self, checked: Checked) -> BoxStream<'static, Event> {
         let request_id = self.request_id.clone();
-        let events = self.events(checked).flatten_stream();
+        // Apart, as a subscription that runs holds nothing of how it was started.
+        let events = Box::pin(self.events(checked)).flatten_stream();
         let caught = AssertUnwindSafe(events).catch_unwind().map(move |event| {
             event.unwrap_or_else(|_| {
                 tracing::error!(%request_id, "a resolver panicked");
@@ -223,7 +224,8 @@ fn alone(ty: OperationType, answers: BoxStream<'static, Answer>) -> BoxStream<'s
 /// What to tell of a subscription that others share: by itself what it is behind with, then whatever its fan-out does not
 /// send past this.
 pub(super) fn shared<F: Follower>(follower: F, fanouts: Arc<Fanouts>, seat: Seat) -> BoxStream<'static, Event> {
-    let events = stream::unfold(Some(follower), move |follower| {
+    // One pointer, wherever the follower is held while it waits.
+    let events = stream::unfold(Some(Box::new(follower)), move |follower| {
         let (fanouts, seat) = (Arc::clone(&fanouts), seat.clone());
         async move {
             let mut follower = follower?;
@@ -234,7 +236,7 @@ pub(super) fn shared<F: Follower>(follower: F, fanouts: Arc<Fanouts>, seat: Seat
                     Ready::End => break Event::Complete,
                     Ready::Nothing => {
                         seeded::dawdle(Bug::RejoinEarly).await;
-                        match fanouts.join(&follower, &seat) {
+                        match fanouts.join(&*follower, &seat) {
                             Some(ride) => follower.seek(ride.until_left_behind().await),
                             // The fan-out has read further in the log than the ring, where this will have it in a moment.
                             None => tokio::task::yield_now().await,

@@ -13,6 +13,8 @@ pub(super) mod message;
 mod protocol;
 mod socket;
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -57,24 +59,33 @@ pub(super) async fn upgrade<E: Engine, A: Authenticate>(
     };
     let response = handshake.response();
     let bearer = access::bearer(request.headers()).map(|token| token.map(str::to_owned));
-    let config = edge.config.websocket.clone();
     let connections = edge.connections.clone();
     let span = tracing::info_span!(parent: None, "socket", %request_id);
-    let serve = async move {
-        let _place = place;
+    let open = async move {
         let speaks = handshake.speaks;
         let Some((wire, received)) = handshake.finish().await else {
             return;
         };
-        let socket = Socket::new(wire, &received, config);
-        // Empty or not, it is hyper's whole read buffer.
-        drop(received);
+        let socket = Socket::new(wire, &received, Arc::clone(&edge.config));
+        // Tasks of their own, which hold nothing of what the handshake took.
         match speaks {
-            // Apart from what the handshake took.
-            true => Box::pin(Connection::new(edge, socket, bearer, from).serve()).await,
-            false => Box::pin(socket.close(&message::Close::SUBPROTOCOL_NOT_ACCEPTABLE)).await,
+            true => {
+                let connections = edge.connections.clone();
+                connections.spawn(
+                    Connection::new(edge, socket, bearer, from, place)
+                        .serve()
+                        .in_current_span(),
+                );
+            }
+            false => {
+                let refuse = async move {
+                    socket.close(&message::Close::SUBPROTOCOL_NOT_ACCEPTABLE).await;
+                    drop(place);
+                };
+                edge.connections.spawn(refuse.in_current_span());
+            }
         }
     };
-    connections.spawn(serve.instrument(span));
+    connections.spawn(open.instrument(span));
     response
 }

@@ -176,11 +176,18 @@ impl Wire {
     /// Sends what others leave over, until that fails. It can be dropped at any time and called again.
     pub(super) async fn tend(&self, patience: Duration) -> Unsent {
         loop {
-            if let Err(unsent) = self.flush(patience).await {
+            // Apart, as there is nothing left over for almost all.
+            if self.has_rest()
+                && let Err(unsent) = Box::pin(self.flush(patience)).await
+            {
                 return unsent;
             }
             self.left_over.notified().await;
         }
+    }
+
+    fn has_rest(&self) -> bool {
+        !self.outgoing().rest.is_empty()
     }
 
     /// Waits until there is something to read.

@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 use std::ops::ControlFlow;
+use std::pin::pin;
 use std::sync::Arc;
 
 use async_graphql::Request;
 use axum::http::StatusCode;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::frame;
 use super::message::Close;
@@ -17,6 +18,7 @@ use crate::transport::answer::Answer;
 use crate::transport::engine::Engine;
 use crate::transport::fanout::Seat;
 use crate::transport::operation::{Event, Key, Operations};
+use crate::transport::place::Place;
 use crate::transport::preflight::Checked;
 use crate::transport::router::Edge;
 use crate::transport::throttle::{Payer, REFUSED};
@@ -53,6 +55,8 @@ pub(super) struct Connection<E, A: Authenticate> {
     from: Option<IpAddr>,
     /// Known from the acknowledgement on, with who pays for what is asked.
     sender: Option<(Arc<A::Sender>, Payer)>,
+    /// Taken for as long as the socket is open.
+    _place: Place,
 }
 
 impl<E: Engine, A: Authenticate> Connection<E, A> {
@@ -61,6 +65,7 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
         socket: Socket,
         bearer: Result<Option<String>, Refused>,
         from: Option<IpAddr>,
+        place: Place,
     ) -> Connection<E, A> {
         let protocol = Protocol::new(socket.config().max_operations);
         Connection {
@@ -71,52 +76,69 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
             bearer,
             from,
             sender: None,
+            _place: place,
         }
     }
 
-    pub(super) async fn serve(mut self) {
-        match self.run().await {
-            End::Close(close) => {
-                drop(self.operations);
-                Box::pin(self.socket.close(&close)).await;
-            }
-            End::Gone => {
-                drop(self.operations);
-                Box::pin(self.socket.closed()).await;
+    // Not an `async fn`: that holds what it is given twice, as long as it runs.
+    pub(super) fn serve(mut self) -> impl Future<Output = ()> + Send {
+        async move {
+            match self.run().await {
+                End::Close(close) => {
+                    drop(self.operations);
+                    Box::pin(self.socket.close(&close)).await;
+                }
+                End::Gone => {
+                    drop(self.operations);
+                    Box::pin(self.socket.closed()).await;
+                }
             }
         }
     }
 
     async fn run(&mut self) -> End {
         let shutdown = self.edge.connections.stop().token().clone();
-        let config = self.socket.config().clone();
+        let (ping_every, patience) = (self.socket.config().ping_every, self.socket.config().send_timeout);
         let wire = Arc::clone(self.socket.wire());
-        let init_deadline = Instant::now() + config.init_timeout;
-        let mut pings = interval_at(Instant::now() + config.ping_every, config.ping_every);
-        // Time spent on sending is no silence of the peer's.
-        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // By when the peer has to initialise; from then on, when it is asked whether it is there.
+        let mut alarm = pin!(sleep(self.socket.config().init_timeout));
         let mut heard = true;
         loop {
             let flow = tokio::select! {
                 () = shutdown.cancelled() => return Box::pin(self.finish()).await,
-                () = sleep_until(init_deadline), if !self.protocol.is_initialised() => {
-                    ControlFlow::Break(End::Close(Close::INIT_TIMEOUT))
-                }
                 received = self.socket.receive() => {
                     heard = true;
+                    let was_initialised = self.protocol.is_initialised();
                     // Apart, as a socket that says nothing holds nothing of it; so are those below.
-                    Box::pin(self.receive(received)).await
+                    let flow = Box::pin(self.receive(received)).await;
+                    if !was_initialised && self.protocol.is_initialised() {
+                        alarm.as_mut().reset(Instant::now() + ping_every);
+                    }
+                    flow
                 }
-                unsent = wire.tend(config.send_timeout) => return unsent.into(),
+                unsent = wire.tend(patience) => return unsent.into(),
                 Some((key, event)) = self.operations.next() => Box::pin(self.tell(key, event)).await,
-                _ = pings.tick() => match std::mem::replace(&mut heard, false) {
-                    true => sent(self.socket.send(&frame::ping()).await),
-                    false => ControlFlow::Break(End::Close(Close::TRY_AGAIN_LATER)),
-                },
+                () = alarm.as_mut() => {
+                    let flow = Box::pin(self.ring(std::mem::replace(&mut heard, false))).await;
+                    // Time spent on sending is no silence of the peer's.
+                    alarm.as_mut().reset(Instant::now() + ping_every);
+                    flow
+                }
             };
             if let ControlFlow::Break(end) = flow {
                 return end;
             }
+        }
+    }
+
+    /// Asks a peer whether it is still there, unless it has been silent for too long already.
+    async fn ring(&mut self, heard: bool) -> Flow {
+        if !self.protocol.is_initialised() {
+            return ControlFlow::Break(End::Close(Close::INIT_TIMEOUT));
+        }
+        match heard {
+            true => sent(self.socket.send(&frame::ping()).await),
+            false => ControlFlow::Break(End::Close(Close::TRY_AGAIN_LATER)),
         }
     }
 

@@ -7,8 +7,8 @@ use tokio::time::{Instant, timeout};
 
 use super::frame::{self, Decoder, Message};
 use super::message::Close;
-use crate::transport::WebSocketConfig;
 use crate::transport::wire::{Unsent, Wire};
+use crate::transport::{Config, WebSocketConfig};
 
 /// What frames are counted in.
 const SECOND: Duration = Duration::from_secs(1);
@@ -30,15 +30,16 @@ pub(super) enum Received {
 pub(super) struct Socket {
     wire: Arc<Wire>,
     decoder: Decoder,
-    config: WebSocketConfig,
+    /// All of it: one pointer for each socket, where a copy would be many words.
+    config: Arc<Config>,
     /// Of this second: when it began, and how many frames have come.
     second: (Instant, u32),
 }
 
 impl Socket {
     /// A socket whose peer may have sent something already.
-    pub(super) fn new(wire: Arc<Wire>, received: &[u8], config: WebSocketConfig) -> Socket {
-        let mut decoder = Decoder::new(config.message_limit);
+    pub(super) fn new(wire: Arc<Wire>, received: &[u8], config: Arc<Config>) -> Socket {
+        let mut decoder = Decoder::new(config.websocket.message_limit);
         decoder.feed(received);
         Socket {
             wire,
@@ -49,7 +50,7 @@ impl Socket {
     }
 
     pub(super) fn config(&self) -> &WebSocketConfig {
-        &self.config
+        &self.config.websocket
     }
 
     pub(super) fn wire(&self) -> &Arc<Wire> {
@@ -92,12 +93,12 @@ impl Socket {
             (*began, *count) = (Instant::now(), 0);
         }
         *count = count.saturating_add(frames);
-        *count > self.config.frames_per_second
+        *count > self.config().frames_per_second
     }
 
     /// Sends bytes that are whole frames, however slowly, for as long as the peer takes some of them now and then.
     pub(super) async fn send(&self, frames: &[u8]) -> Result<(), Unsent> {
-        self.wire.send(frames, self.config.send_timeout).await
+        self.wire.send(frames, self.config().send_timeout).await
     }
 
     pub(super) async fn send_text(&self, text: &str) -> Result<(), Unsent> {
@@ -110,9 +111,9 @@ impl Socket {
     /// peer still sends is reset, and the reason lost.
     pub(super) async fn close(mut self, close: &Close) {
         tracing::debug!(code = close.code, reason = %close.reason, "closing");
-        let closing_time = self.config.closing_time;
+        let closing_time = self.config().closing_time;
         // A peer that took nothing for so long may still take all of it now, and learn why.
-        let patience = self.config.send_timeout + closing_time;
+        let patience = self.config().send_timeout + closing_time;
         let farewell = async {
             if self.wire.send(&frame::close(close), patience).await.is_ok() {
                 self.drain().await;
@@ -127,7 +128,7 @@ impl Socket {
     pub(super) async fn closed(self) {
         let answer = frame::close_in_answer();
         // It may be gone.
-        let _ = timeout(self.config.closing_time, self.send(&answer)).await;
+        let _ = timeout(self.config().closing_time, self.send(&answer)).await;
         self.wire.hang_up();
     }
 
@@ -138,7 +139,7 @@ impl Socket {
                 Received::Text(_) | Received::Ping(_) | Received::Pong => {}
                 Received::Closing | Received::Gone => return,
                 // What cannot be read is not read for its meaning any more.
-                Received::Fault(_) => self.decoder = Decoder::new(self.config.message_limit),
+                Received::Fault(_) => self.decoder = Decoder::new(self.config().message_limit),
             }
         }
     }
