@@ -3,6 +3,7 @@
 //! Instants are milliseconds in a `BIGINT`, enums their fixed word, JSON its text: the same bytes on both databases.
 
 pub mod audit;
+pub(crate) mod batch;
 pub mod component;
 pub mod component_change;
 pub mod component_group;

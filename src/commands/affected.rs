@@ -11,6 +11,7 @@ use crate::domain::component::{Component, ComponentStatus};
 use crate::domain::event::{Event, EventKind, StatusMove, Subject};
 use crate::domain::refusal::{Refusal, Refused, Thing};
 use crate::domain::timeline::Change;
+use crate::entity::batch::Batch;
 use crate::entity::{component, component_group};
 use crate::error::Result;
 use crate::store::{ROW_LOCK, Write};
@@ -87,6 +88,7 @@ impl Locked {
     /// Stores what changes make of the components, and returns the events that say so.
     pub(super) async fn apply(mut self, write: &Write, changes: &[Change], cause: Option<Uuid>) -> Result<Vec<Event>> {
         let mut events = Vec::new();
+        let mut batch = Batch::new(write.db());
         for change in changes.iter().filter(|change| change.from != change.to) {
             let Some(component) = self.0.get_mut(&change.component) else {
                 continue;
@@ -97,7 +99,7 @@ impl Locked {
             let row = component::Model::from_domain(component, None)
                 .into_active_model()
                 .reset_all();
-            component::Entity::update(row).exec(write.db()).await?;
+            batch.update(row)?;
             let mut event = Event::of(EventKind::ComponentStatusChanged, Subject::Component(component.clone()));
             event.status_move = Some(StatusMove {
                 from: change.from,
@@ -106,6 +108,7 @@ impl Locked {
             });
             events.push(event);
         }
+        batch.send(write.db()).await?;
         Ok(events)
     }
 }

@@ -6,6 +6,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ConnectionTrait, IntoActiveModel};
 
+use super::batch::Batch;
 use super::{at, json, postmortem, timeline, to_json, word};
 use crate::domain::incident::{Incident, Postmortem, Told};
 use crate::domain::time::Timestamp;
@@ -66,7 +67,7 @@ impl Model {
     }
 }
 
-/// The incidents of these rows, in their order: four statements, however many there are.
+/// The incidents of these rows, in their order: four statements at most, however many there are.
 pub async fn load(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Incident>> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     let mut timelines = timeline::load(db, &ids).await?;
@@ -113,27 +114,29 @@ pub async fn load(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Inc
 
 /// Stores a new incident with its timeline.
 pub async fn insert(db: &impl ConnectionTrait, incident: &Incident) -> Result<()> {
-    let row = Model::from_domain(incident)?.into_active_model().reset_all();
-    Entity::insert(row).exec_without_returning(db).await?;
-    timeline::save(db, incident.id, &[], &incident.updates).await?;
-    save_postmortem(db, incident).await
+    let mut batch = Batch::new(db);
+    batch.add(&Entity::insert(
+        Model::from_domain(incident)?.into_active_model().reset_all(),
+    ));
+    timeline::save(&mut batch, incident.id, &[], &incident.updates)?;
+    save_postmortem(&mut batch, incident);
+    batch.send(db).await
 }
 
 /// Brings a stored incident from what it was to what it has become.
 pub async fn save(db: &impl ConnectionTrait, before: &Incident, after: &Incident) -> Result<()> {
-    let row = Model::from_domain(after)?.into_active_model().reset_all();
-    Entity::update(row).exec(db).await?;
-    timeline::save(db, after.id, &before.updates, &after.updates).await?;
-    if before.postmortem == after.postmortem {
-        Ok(())
-    } else {
-        save_postmortem(db, after).await
+    let mut batch = Batch::new(db);
+    batch.update(Model::from_domain(after)?.into_active_model().reset_all())?;
+    timeline::save(&mut batch, after.id, &before.updates, &after.updates)?;
+    if before.postmortem != after.postmortem {
+        save_postmortem(&mut batch, after);
     }
+    batch.send(db).await
 }
 
-async fn save_postmortem(db: &impl ConnectionTrait, incident: &Incident) -> Result<()> {
+fn save_postmortem(batch: &mut Batch, incident: &Incident) {
     let Some(postmortem) = &incident.postmortem else {
-        return Ok(());
+        return;
     };
     let row = postmortem::Model::from_domain(incident.id, postmortem)
         .into_active_model()
@@ -146,9 +149,5 @@ async fn save_postmortem(db: &impl ConnectionTrait, incident: &Incident) -> Resu
             postmortem::Column::UpdatedAt,
         ])
         .to_owned();
-    postmortem::Entity::insert(row)
-        .on_conflict(replace)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    batch.add(&postmortem::Entity::insert(row).on_conflict(replace));
 }

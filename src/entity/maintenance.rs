@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, IntoActiveModel, QueryOrder};
 
+use super::batch::Batch;
 use super::{at, maintenance_component, timeline, word};
 use crate::domain::maintenance::Maintenance;
 use crate::domain::time::Timestamp;
@@ -97,29 +98,31 @@ pub async fn load(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Mai
 
 /// Stores a new maintenance with its timeline.
 pub async fn insert(db: &impl ConnectionTrait, maintenance: &Maintenance) -> Result<()> {
-    let row = Model::from_domain(maintenance).into_active_model().reset_all();
-    Entity::insert(row).exec_without_returning(db).await?;
-    insert_components(db, maintenance).await?;
-    timeline::save(db, maintenance.id, &[], &maintenance.updates).await
+    let mut batch = Batch::new(db);
+    batch.add(&Entity::insert(
+        Model::from_domain(maintenance).into_active_model().reset_all(),
+    ));
+    insert_components(&mut batch, maintenance);
+    timeline::save(&mut batch, maintenance.id, &[], &maintenance.updates)?;
+    batch.send(db).await
 }
 
 /// Brings a stored maintenance from what it was to what it has become.
 pub async fn save(db: &impl ConnectionTrait, before: &Maintenance, after: &Maintenance) -> Result<()> {
-    let row = Model::from_domain(after).into_active_model().reset_all();
-    Entity::update(row).exec(db).await?;
+    let mut batch = Batch::new(db);
+    batch.update(Model::from_domain(after).into_active_model().reset_all())?;
     if before.components != after.components {
-        maintenance_component::Entity::delete_many()
-            .filter(maintenance_component::Column::MaintenanceId.eq(after.id))
-            .exec(db)
-            .await?;
-        insert_components(db, after).await?;
+        let of_it = maintenance_component::Column::MaintenanceId.eq(after.id);
+        batch.add(&maintenance_component::Entity::delete_many().filter(of_it));
+        insert_components(&mut batch, after);
     }
-    timeline::save(db, after.id, &before.updates, &after.updates).await
+    timeline::save(&mut batch, after.id, &before.updates, &after.updates)?;
+    batch.send(db).await
 }
 
-async fn insert_components(db: &impl ConnectionTrait, maintenance: &Maintenance) -> Result<()> {
+fn insert_components(batch: &mut Batch, maintenance: &Maintenance) {
     if maintenance.components.is_empty() {
-        return Ok(());
+        return;
     }
     let rows = (0i32..).zip(&maintenance.components).map(|(position, component)| {
         let row = maintenance_component::Model {
@@ -129,8 +132,5 @@ async fn insert_components(db: &impl ConnectionTrait, maintenance: &Maintenance)
         };
         row.into_active_model().reset_all()
     });
-    maintenance_component::Entity::insert_many(rows)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    batch.add(&maintenance_component::Entity::insert_many(rows));
 }

@@ -6,13 +6,14 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Query;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, IntoActiveModel, QueryOrder, QuerySelect};
 
+use super::batch::Batch;
 use super::{at, component_change, timeline_update, update_revision, word};
 use crate::domain::code::Word;
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::{self, Revision, Update};
 use crate::error::{Error, Result};
 
-/// The timelines of many incidents or maintenances: three statements, however many there are.
+/// The timelines of many incidents or maintenances: three statements at most, however many there are.
 pub async fn load<S: Word>(db: &impl ConnectionTrait, owners: &[Uuid]) -> Result<HashMap<Uuid, Vec<Update<S>>>> {
     let mut timelines: HashMap<Uuid, Vec<Update<S>>> = HashMap::new();
     if owners.is_empty() {
@@ -25,11 +26,17 @@ pub async fn load<S: Word>(db: &impl ConnectionTrait, owners: &[Uuid]) -> Result
         .and_where(of_owners.clone());
 
     let updates = timeline_update::Entity::find().filter(of_owners).all(db).await?;
-    let revisions = update_revision::Entity::find()
-        .filter(update_revision::Column::UpdateId.in_subquery(ids.clone()))
-        .order_by_asc(update_revision::Column::Number)
-        .all(db)
-        .await?;
+    // What was never edited has none.
+    let revisions = match updates.iter().any(|update| update.edited_at.is_some()) {
+        true => {
+            update_revision::Entity::find()
+                .filter(update_revision::Column::UpdateId.in_subquery(ids.clone()))
+                .order_by_asc(update_revision::Column::Number)
+                .all(db)
+                .await?
+        }
+        false => Vec::new(),
+    };
     let changes = component_change::Entity::find()
         .filter(component_change::Column::UpdateId.in_subquery(ids))
         .order_by_asc(component_change::Column::Position)
@@ -95,8 +102,8 @@ pub async fn owner(db: &impl ConnectionTrait, update: Uuid) -> Result<Option<Uui
 }
 
 /// Brings a stored timeline from what it was to what it has become: entries added, edited and taken away.
-pub async fn save<S: Word + PartialEq>(
-    db: &impl ConnectionTrait,
+pub(super) fn save<S: Word + PartialEq>(
+    batch: &mut Batch,
     owner: Uuid,
     before: &[Update<S>],
     after: &[Update<S>],
@@ -104,8 +111,8 @@ pub async fn save<S: Word + PartialEq>(
     let earlier: HashMap<Uuid, &Update<S>> = before.iter().map(|update| (update.id, update)).collect();
     for update in after {
         match earlier.get(&update.id) {
-            None => insert(db, owner, update).await?,
-            Some(known) if *known != update => amend(db, owner, known, update).await?,
+            None => insert(batch, owner, update)?,
+            Some(known) if *known != update => amend(batch, owner, known, update)?,
             Some(_) => {}
         }
     }
@@ -115,10 +122,7 @@ pub async fn save<S: Word + PartialEq>(
         .filter(|id| after.iter().all(|update| update.id != *id))
         .collect();
     if !removed.is_empty() {
-        timeline_update::Entity::delete_many()
-            .filter(timeline_update::Column::Id.is_in(removed))
-            .exec(db)
-            .await?;
+        batch.add(&timeline_update::Entity::delete_many().filter(timeline_update::Column::Id.is_in(removed)));
     }
     Ok(())
 }
@@ -140,11 +144,9 @@ fn row<S: Word>(owner: Uuid, update: &Update<S>) -> timeline_update::ActiveModel
     .reset_all()
 }
 
-async fn insert<S: Word>(db: &impl ConnectionTrait, owner: Uuid, update: &Update<S>) -> Result<()> {
-    timeline_update::Entity::insert(row(owner, update))
-        .exec_without_returning(db)
-        .await?;
-    insert_revisions(db, update, 0).await?;
+fn insert<S: Word>(batch: &mut Batch, owner: Uuid, update: &Update<S>) -> Result<()> {
+    batch.add(&timeline_update::Entity::insert(row(owner, update)));
+    insert_revisions(batch, update, 0)?;
     let changes = (0i32..).zip(&update.changes).map(|(position, change)| {
         component_change::Model {
             id: Uuid::now_v7(),
@@ -159,30 +161,27 @@ async fn insert<S: Word>(db: &impl ConnectionTrait, owner: Uuid, update: &Update
         .reset_all()
     });
     if !update.changes.is_empty() {
-        component_change::Entity::insert_many(changes)
-            .exec_without_returning(db)
-            .await?;
+        batch.add(&component_change::Entity::insert_many(changes));
     }
     Ok(())
 }
 
-async fn amend<S: Word>(db: &impl ConnectionTrait, owner: Uuid, before: &Update<S>, after: &Update<S>) -> Result<()> {
-    timeline_update::Entity::update(row(owner, after)).exec(db).await?;
-    insert_revisions(db, after, before.revisions.len()).await?;
+fn amend<S: Word>(batch: &mut Batch, owner: Uuid, before: &Update<S>, after: &Update<S>) -> Result<()> {
+    batch.update(row(owner, after))?;
+    insert_revisions(batch, after, before.revisions.len())?;
     if before.display_at != after.display_at {
-        component_change::Entity::update_many()
+        let moved = component_change::Entity::update_many()
             .set(component_change::ActiveModel {
                 at: Set(after.display_at.millis()),
                 ..Default::default()
             })
-            .filter(component_change::Column::UpdateId.eq(after.id))
-            .exec(db)
-            .await?;
+            .filter(component_change::Column::UpdateId.eq(after.id));
+        batch.add(&moved);
     }
     Ok(())
 }
 
-async fn insert_revisions<S>(db: &impl ConnectionTrait, update: &Update<S>, known: usize) -> Result<()> {
+fn insert_revisions<S>(batch: &mut Batch, update: &Update<S>, known: usize) -> Result<()> {
     for (number, revision) in update.revisions.iter().enumerate().skip(known) {
         let number = i32::try_from(number + 1).map_err(|_| Error::Corrupt("too many revisions".to_owned()))?;
         let row = update_revision::Model {
@@ -192,9 +191,7 @@ async fn insert_revisions<S>(db: &impl ConnectionTrait, update: &Update<S>, know
             display_at: revision.display_at.millis(),
             replaced_at: revision.replaced_at.millis(),
         };
-        update_revision::Entity::insert(row.into_active_model().reset_all())
-            .exec_without_returning(db)
-            .await?;
+        batch.add(&update_revision::Entity::insert(row.into_active_model().reset_all()));
     }
     Ok(())
 }

@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, Insert, IntoActiveModel,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -86,11 +86,9 @@ fn hash(row: &audit::Model, before: &str) -> Result<String> {
     Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-pub(super) async fn insert(db: &impl ConnectionTrait, row: audit::Model) -> Result<()> {
+/// What writes an entry.
+pub(super) fn insertion(row: audit::Model) -> Insert<audit::ActiveModel> {
     audit::Entity::insert(row.into_active_model().reset_all())
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
 }
 
 /// Keeps what was done on no page, in the server's chain.
@@ -111,7 +109,7 @@ pub(super) async fn append_to_server(db: &impl ConnectionTrait, author: &Author,
         .await?;
     let head = read(locked.first())?;
     let (row, head) = next(&head, author, deed)?;
-    insert(db, row).await?;
+    insertion(row).exec_without_returning(db).await?;
     setting::Entity::update_many()
         .col_expr(setting::Column::Value, Expr::value(written(&head)))
         .filter(setting::Column::Name.eq(SERVER_HEAD))

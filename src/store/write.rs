@@ -2,10 +2,13 @@
 
 use std::net::IpAddr;
 
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, LockType};
+#[cfg(feature = "seeded-bugs")]
+use sea_orm::sea_query::ExprTrait;
+use sea_orm::sea_query::{Expr, Func, LockType, Query};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
-    QuerySelect, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult,
+    IntoActiveModel, Iterable, JoinType, QueryFilter, QuerySelect, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
 };
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
@@ -13,15 +16,16 @@ use uuid::Uuid;
 use super::Store;
 use super::audit::{self, Deed, Head};
 use super::bell::Bell;
-use super::log::stored;
 use crate::clock::Clock;
 use crate::domain::audience::Audience;
 #[cfg(feature = "seeded-bugs")]
 use crate::domain::event::EventKind;
 use crate::domain::event::{Event, PAYLOAD_VERSION, Payload};
-use crate::domain::impact;
+use crate::domain::impact::{self, Condition};
+use crate::domain::page::Page;
 use crate::domain::role::Scope;
 use crate::domain::time::Timestamp;
+use crate::entity::batch::Batch;
 use crate::entity::{self, component, event, page, page_log};
 use crate::error::{Error, Result};
 use crate::seeded::{Bug, seeded};
@@ -207,19 +211,10 @@ impl Write {
     /// commit, so numbers become visible in order, and a rollback gives them back; it is locked after all other rows,
     /// so that writers of one page wait for one another as briefly as can be.
     async fn append(&self, page: Uuid, events: Vec<Event>) -> Result<()> {
-        #[cfg(feature = "seeded-bugs")]
-        // A log that was begun just now is nobody else's yet.
-        if seeded(Bug::NumberBeforeLock) && events.iter().all(|event| event.kind != EventKind::PageCreated) {
-            return self.append_under(&self.pool, page, events).await;
-        }
-        self.append_under(self.db(), page, events).await
-    }
-
-    async fn append_under(&self, heads: &impl ConnectionTrait, page: Uuid, events: Vec<Event>) -> Result<()> {
-        let log = self.raise_staff_head(heads, page, events.len()).await?;
-        let stands = self.page_and_condition(page).await?;
-        let is_public = |event: &Event| event.audience(stands.0.visibility) == Audience::Public;
-        let public_count = events.iter().filter(|event| is_public(event)).count();
+        let taken = self.lock_heads(page, &events).await?;
+        let stands = self.stands(page).await?;
+        let log = taken.as_ref().unwrap_or(&stands.log);
+        let is_public = |event: &Event| event.audience(stands.page.visibility) == Audience::Public;
         let subject = events
             .first()
             .map(|event| (event.subject.kind().as_str(), event.subject.id(page)));
@@ -228,21 +223,20 @@ impl Write {
             hash: log.audit_hash.clone(),
         };
         let (entry, head) = audit::next(&head, &self.author, self.deed(Some(page), subject))?;
-        let public_head = self.raise_other_heads(heads, page, public_count, &head).await?;
-        audit::insert(self.db(), entry).await?;
-
-        let staff_numbers = log.staff_head - count(events.len()) + 1..;
-        let mut public_number = public_head - count(public_count);
+        // The log's clock never goes back, also where the machine's does: "as of T" is then one place in the log.
+        let at = Ord::max(log.last_at, self.now.millis());
+        let (mut staff_head, mut public_head) = (log.staff_head, log.public_head);
         let mut rows = Vec::with_capacity(events.len());
-        for (staff_number, event) in staff_numbers.zip(events) {
+        for event in events {
             let is_public = is_public(&event);
-            public_number += i64::from(is_public);
+            staff_head += 1;
+            public_head += i64::from(is_public);
             let (kind, subject) = (event.kind, event.subject.kind());
             let subject_id = event.subject.id(page);
             let payload = Payload {
                 v: PAYLOAD_VERSION,
-                page: stands.0.clone(),
-                condition: stands.1,
+                page: stands.page.clone(),
+                condition: stands.condition,
                 subject: event.subject,
                 components: event.components,
                 update: event.update,
@@ -250,64 +244,77 @@ impl Write {
             };
             rows.push(event::Model {
                 page_id: page,
-                staff_number,
-                public_number: is_public.then_some(public_number),
+                staff_number: staff_head,
+                public_number: is_public.then_some(public_head),
                 kind: kind.as_str().to_owned(),
                 subject_kind: subject.as_str().to_owned(),
                 subject_id,
-                at: log.last_at,
+                at,
                 payload: entity::to_json(&payload)?,
             });
         }
+
+        let mut heads = page_log::Entity::update_many()
+            .col_expr(page_log::Column::AuditCount, Expr::value(head.count))
+            .col_expr(page_log::Column::AuditHash, Expr::value(head.hash))
+            .filter(page_log::Column::PageId.eq(page));
+        if taken.is_none() {
+            heads = heads
+                .col_expr(page_log::Column::StaffHead, Expr::value(staff_head))
+                .col_expr(page_log::Column::PublicHead, Expr::value(public_head))
+                .col_expr(page_log::Column::LastAt, Expr::value(at));
+        }
         let rows = rows.into_iter().map(|row| row.into_active_model().reset_all());
-        event::Entity::insert_many(rows)
-            .exec_without_returning(self.db())
-            .await?;
-        Ok(())
+        let mut batch = Batch::new(self.db());
+        batch.add(&heads);
+        batch.add(&audit::insertion(entry));
+        batch.add(&event::Entity::insert_many(rows));
+        batch.send(self.db()).await
     }
 
-    /// The log's clock never goes back, also where the machine's does: "as of T" is then one place in the log.
-    async fn raise_staff_head(&self, heads: &impl ConnectionTrait, page: Uuid, by: usize) -> Result<page_log::Model> {
-        let now = self.now.millis();
-        let later = CaseStatement::new()
-            .case(
-                Expr::col(page_log::Column::LastAt).gt(now),
-                Expr::col(page_log::Column::LastAt),
-            )
-            .finally(Expr::value(now));
+    /// Waits for those who have locked the heads, and locks them. SQLite's transaction has locked all there is. None, as
+    /// no number is taken yet; [`Bug::NumberBeforeLock`] takes them, and says where the log stood before.
+    async fn lock_heads(&self, page: Uuid, events: &[Event]) -> Result<Option<page_log::Model>> {
+        #[cfg(feature = "seeded-bugs")]
+        // A log that was begun just now is nobody else's yet.
+        if seeded(Bug::NumberBeforeLock) && events.iter().all(|event| event.kind != EventKind::PageCreated) {
+            return self
+                .take_numbers(page, super::log::stored(events.len() as u64))
+                .await
+                .map(Some);
+        }
+        #[cfg(not(feature = "seeded-bugs"))]
+        let _ = events;
+        if self.db().get_database_backend() == DbBackend::Postgres {
+            page_log::Entity::find_by_id(page)
+                .select_only()
+                .column(page_log::Column::PageId)
+                .lock(ROW_LOCK)
+                .into_tuple::<Uuid>()
+                .one(self.db())
+                .await?;
+        }
+        Ok(None)
+    }
+
+    #[cfg(feature = "seeded-bugs")]
+    async fn take_numbers(&self, page: Uuid, count: i64) -> Result<page_log::Model> {
         let raised = page_log::Entity::update_many()
             .col_expr(
                 page_log::Column::StaffHead,
-                Expr::col(page_log::Column::StaffHead).add(count(by)),
+                Expr::col(page_log::Column::StaffHead).add(count),
             )
-            .col_expr(page_log::Column::LastAt, later.into())
-            .filter(page_log::Column::PageId.eq(page))
-            .exec_with_returning(heads)
-            .await?;
-        raised.into_iter().next().ok_or_else(no_log)
-    }
-
-    /// Raises the public head and that of the audit under the lock that raising the other took, once it is known who may
-    /// hear.
-    async fn raise_other_heads(
-        &self,
-        heads: &impl ConnectionTrait,
-        page: Uuid,
-        by: usize,
-        audit: &Head,
-    ) -> Result<i64> {
-        let raised = page_log::Entity::update_many()
             .col_expr(
                 page_log::Column::PublicHead,
-                Expr::col(page_log::Column::PublicHead).add(count(by)),
+                Expr::col(page_log::Column::PublicHead).add(count),
             )
-            .col_expr(page_log::Column::AuditCount, Expr::value(audit.count))
-            .col_expr(page_log::Column::AuditHash, Expr::value(audit.hash.as_str()))
             .filter(page_log::Column::PageId.eq(page))
-            .exec_with_returning(heads)
+            .exec_with_returning(&self.pool)
             .await?;
-        let raised = raised.into_iter().next();
-        raised.map(|log| log.public_head).ok_or_else(no_log)
+        let mut log = raised.into_iter().next().ok_or_else(no_log)?;
+        log.staff_head -= count;
+        log.public_head -= count;
+        Ok(log)
     }
 
     fn deed<'a>(&'a self, page: Option<Uuid>, subject: Option<(&'a str, Uuid)>) -> Deed<'a> {
@@ -319,33 +326,57 @@ impl Write {
         }
     }
 
-    /// The page and what its components make of it, read under the lock of the heads: each event says what stood at
-    /// its number.
-    async fn page_and_condition(&self, id: Uuid) -> Result<(crate::domain::page::Page, impact::Condition)> {
-        let page = page::Entity::find_by_id(id).one(self.db()).await?;
-        let page = page
-            .ok_or_else(|| Error::Corrupt("a log without a page".to_owned()))?
-            .into_domain()?;
-        let statuses: Vec<String> = component::Entity::find()
-            .select_only()
-            .column(component::Column::Status)
-            .filter(component::Column::PageId.eq(id))
-            .filter(component::Column::ArchivedAt.is_null())
-            .into_tuple()
-            .all(self.db())
+    /// How the page and its log stand, read under the lock of the heads: each event says what stood at its number.
+    async fn stands(&self, page: Uuid) -> Result<Stands> {
+        let mut statuses = Query::select();
+        statuses
+            .expr(Func::cust("string_agg").args([Expr::col(component::Column::Status), Expr::value(BETWEEN)]))
+            .from(component::Entity)
+            .and_where(component::Column::PageId.eq(page))
+            .and_where(component::Column::ArchivedAt.is_null());
+        let log = page::Entity::belongs_to(page_log::Entity)
+            .from(page::Column::Id)
+            .to(page_log::Column::PageId);
+        let found = page::Entity::find_by_id(page)
+            .join(JoinType::InnerJoin, log.into())
+            .columns(page_log::Column::iter())
+            .expr_as(Expr::SubQuery(None, Box::new(statuses.into())), "statuses")
+            .into_model::<Row>()
+            .one(self.db())
             .await?;
-        let statuses = statuses
-            .iter()
-            .map(|status| entity::word(status))
-            .collect::<Result<Vec<_>>>()?;
-        Ok((page, impact::condition(&statuses)))
+        let row = found.ok_or_else(no_log)?;
+        let statuses = row.statuses.iter().flat_map(|statuses| statuses.split(BETWEEN));
+        let statuses = statuses.map(entity::word).collect::<Result<Vec<_>>>()?;
+        Ok(Stands {
+            log: row.log,
+            page: row.page.into_domain()?,
+            condition: impact::condition(&statuses),
+        })
     }
 }
 
-fn no_log() -> Error {
-    Error::Corrupt("a page without a log".to_owned())
+/// How a page and its log stand.
+struct Stands {
+    log: page_log::Model,
+    page: Page,
+    /// What its components make of it.
+    condition: Condition,
 }
 
-fn count(events: usize) -> i64 {
-    stored(events as u64)
+/// The same as it is read, in one statement.
+#[derive(FromQueryResult)]
+struct Row {
+    #[sea_orm(nested)]
+    page: page::Model,
+    #[sea_orm(nested)]
+    log: page_log::Model,
+    /// Those of its components; none where it has none.
+    statuses: Option<String>,
+}
+
+/// What stands between two words for a status, neither of which has one.
+const BETWEEN: &str = ",";
+
+fn no_log() -> Error {
+    Error::Corrupt("a page without a log".to_owned())
 }

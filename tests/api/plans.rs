@@ -300,7 +300,9 @@ async fn no_query_reads_the_whole_of_a_table_that_grows() {
 
         let planner = Planner::new(test).await;
         let mut scans = Vec::new();
-        for statement in &recording.statements {
+        // Some are sent many at once.
+        let each: BTreeSet<&str> = recording.statements.iter().flat_map(|text| text.split(";\n")).collect();
+        for statement in each {
             for scan in planner.full_scans(statement).await {
                 scans.push(format!("{scan}\n    in {statement}"));
             }
