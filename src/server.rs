@@ -117,14 +117,28 @@ where
 }
 
 fn limits(config: &transport::Config) -> Limits {
-    let of = |value: usize| i32::try_from(value).unwrap_or(i32::MAX);
+    fn of<T: TryInto<i32>>(value: T) -> i32 {
+        value.try_into().unwrap_or(i32::MAX)
+    }
+    let (document, socket) = (&config.limits, &config.websocket);
     Limits {
         body_bytes: of(config.body_limit),
-        document_bytes: of(config.limits.bytes),
-        document_tokens: of(config.limits.tokens),
-        document_nesting: of(config.limits.nesting),
-        document_cost: i32::try_from(config.limits.cost).unwrap_or(i32::MAX),
-        subscriptions_per_socket: of(config.websocket.max_operations),
+        document_bytes: of(document.bytes),
+        document_tokens: of(document.tokens),
+        document_nesting: of(document.nesting),
+        document_depth: of(document.depth),
+        document_fields: of(document.fields),
+        document_aliases: of(document.aliases),
+        document_directives: of(document.directives),
+        document_cost: of(document.cost),
+        variable_nesting: of(document.variable_nesting),
+        variable_values: of(document.variable_values),
+        variable_bytes: of(document.variable_bytes),
+        subscriptions_per_socket: of(socket.max_operations),
+        frames_per_second: of(socket.frames_per_second),
+        sockets_per_address: config.room.per_address.map(of),
+        cost_per_second: config.rate.map(|rate| of(rate.cost.get())),
+        cost_at_once: config.rate.map(|rate| of(rate.burst.get())),
     }
 }
 

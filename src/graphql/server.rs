@@ -12,12 +12,35 @@ pub struct Limits {
     pub document_bytes: i32,
     /// The most tokens of a document.
     pub document_tokens: i32,
-    /// How deep a document may nest.
+    /// How deep a document may nest as written.
     pub document_nesting: i32,
+    /// How deep selections may stand in one another, those of a fragment counted where it is used.
+    pub document_depth: i32,
+    /// The most fields of a document, those of a fragment counted as often as it is used; so are the next two.
+    pub document_fields: i32,
+    /// The most aliases of a document.
+    pub document_aliases: i32,
+    /// The most directives of a document.
+    pub document_directives: i32,
     /// The most a document may cost: fields, multiplied by the page sizes above them.
     pub document_cost: i32,
+    /// How deep lists and objects of variables may stand in one another.
+    pub variable_nesting: i32,
+    /// The most values of all variables, each list and object being one.
+    pub variable_values: i32,
+    /// The most bytes of all variables.
+    pub variable_bytes: i32,
     /// The most subscriptions on one WebSocket.
     pub subscriptions_per_socket: i32,
+    /// The most frames a client may send on a WebSocket in a second.
+    pub frames_per_second: i32,
+    /// The most WebSockets and streams from one address at a time; null where there is no such limit.
+    pub sockets_per_address: Option<i32>,
+    /// What one token, or one address without one, may ask for in a second, by what documents cost (`extensions.cost`) and
+    /// a little for each request; null where there is no such limit.
+    pub cost_per_second: Option<i32>,
+    /// What it may ask for at once, after a while of silence; null where there is no such limit.
+    pub cost_at_once: Option<i32>,
 }
 
 /// The server that answers.

@@ -29,7 +29,10 @@ async fn the_server_tells_its_limits() {
     for_each_database(async |test| {
         let data = test
             .public_data(
-                "{ server { version limits { bodyBytes documentTokens documentCost } } }",
+                "{ server { version limits {
+                    bodyBytes documentBytes documentTokens documentNesting documentDepth documentFields documentAliases
+                    documentDirectives documentCost variableNesting variableValues variableBytes
+                    subscriptionsPerSocket framesPerSecond socketsPerAddress costPerSecond costAtOnce } } }",
                 json!({}),
             )
             .await;
@@ -38,7 +41,13 @@ async fn the_server_tells_its_limits() {
             data["server"],
             json!({
                 "version": env!("CARGO_PKG_VERSION"),
-                "limits": { "bodyBytes": 1_048_576, "documentTokens": 1000, "documentCost": 50_000 },
+                "limits": {
+                    "bodyBytes": 1_048_576, "documentBytes": 65_536, "documentTokens": 1_000, "documentNesting": 32,
+                    "documentDepth": 32, "documentFields": 10_000, "documentAliases": 200, "documentDirectives": 200,
+                    "documentCost": 50_000, "variableNesting": 32, "variableValues": 10_000,
+                    "variableBytes": 1_048_576, "subscriptionsPerSocket": 100, "framesPerSecond": 500,
+                    "socketsPerAddress": 2_000, "costPerSecond": 10_000, "costAtOnce": 200_000,
+                },
             })
         );
     })
