@@ -73,7 +73,7 @@ where
 /// What a key stands for: the operation and its whole input.
 fn fingerprint(action: &str, input: &impl Serialize) -> Result<String> {
     let digest = Sha256::digest(format!("{action}\n{}", entity::to_json(input)?));
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(digest))
 }
 
 /// A place among the calls that run; leaving it is dropping it.

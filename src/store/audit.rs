@@ -83,7 +83,7 @@ fn hash(row: &audit::Model, before: &str) -> Result<String> {
         .chain_update(b"allclear audit 1\0")
         .chain_update(text)
         .finalize();
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(digest))
 }
 
 /// What writes an entry.

@@ -144,12 +144,7 @@ fn hash(text: &str) -> Hash {
 fn parse(name: &str) -> Option<Hash> {
     let digits = name.strip_prefix(PREFIX).unwrap_or(name);
     let mut hash = Hash::default();
-    if digits.len() != 2 * hash.len() || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, at) in hash.iter_mut().zip((0..digits.len()).step_by(2)) {
-        *byte = u8::from_str_radix(&digits[at..at + 2], 16).ok()?;
-    }
+    hex::decode_to_slice(digits, &mut hash).ok()?;
     Some(hash)
 }
 
@@ -176,7 +171,7 @@ mod tests {
     const DOCUMENT: &str = "{ hello }";
 
     fn hex(text: &str) -> String {
-        hash(text).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(hash(text))
     }
 
     fn documents(change: impl FnOnce(&mut DocumentConfig)) -> Documents {

@@ -14,7 +14,7 @@ use crate::socket::Socket;
 const HELLO: &str = "{ hello }";
 
 fn hex(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(text))
 }
 
 fn named(text: &str) -> Value {

@@ -193,7 +193,7 @@ mod tests {
             assert_eq!(persisted.by_id(id), Some(text));
         }
         for text in ["query A { a }\n", "query A { a }", "query B { b }", "query C { c }"] {
-            let id: String = hash(text).iter().map(|byte| format!("{byte:02x}")).collect();
+            let id = hex::encode(hash(text));
             assert_eq!(persisted.by_id(&id), Some(text));
             assert!(persisted.knows_text(text));
         }
