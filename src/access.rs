@@ -5,6 +5,7 @@
 
 pub mod issuer;
 mod keyring;
+mod pass;
 mod rule;
 pub mod secret;
 mod ticket;
@@ -19,12 +20,14 @@ use crate::domain::role::{Role, Scope, Sight, Token};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Result};
 use crate::store::{Author, Store};
-use issuer::{Issuer, KeyId, Visitor};
-use keyring::{Key, Keyring};
+use issuer::{Issuer, KeyId};
+use keyring::Keyring;
+use pass::Proof;
 use secret::{Hash, Secret};
 use ticket::{Seal, Stated};
 
 pub use keyring::TENDING;
+pub use pass::Pass;
 pub use rule::{RULES, Right};
 
 /// The fewest characters an admin token has that was given: 32 random letters and digits cannot be guessed.
@@ -70,49 +73,6 @@ impl Holder {
             name: token.name.clone(),
             role: token.role,
             scope: token.scope(),
-        }
-    }
-}
-
-/// What somebody was let in with.
-#[derive(Clone, Debug)]
-pub struct Pass {
-    proof: Proof,
-    /// It was a ticket, which only sees.
-    is_ticket: bool,
-}
-
-#[derive(Clone, Debug)]
-enum Proof {
-    /// None: they are the public.
-    Nothing,
-    /// The admin token that a server begins with.
-    Bootstrap,
-    Key(Arc<Key>),
-    Jwt(Arc<Visitor>),
-}
-
-impl Pass {
-    /// Waits until it opens nothing any more; none where that never happens.
-    pub fn ended(&self) -> Option<impl Future<Output = ()> + Send + use<>> {
-        let proof = match &self.proof {
-            Proof::Nothing | Proof::Bootstrap => return None,
-            Proof::Key(_) | Proof::Jwt(_) => self.proof.clone(),
-        };
-        Some(async move {
-            match proof {
-                Proof::Key(key) => key.ended().await,
-                Proof::Jwt(visitor) => visitor.ended().await,
-                Proof::Nothing | Proof::Bootstrap => {}
-            }
-        })
-    }
-
-    /// Who pays for what is asked with it, where that is not the token as it was shown: who signs in gets JWTs without end.
-    pub fn account(&self) -> Option<&str> {
-        match &self.proof {
-            Proof::Jwt(visitor) if !self.is_ticket => Some(&visitor.holder.name),
-            _ => None,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The program as people run it: what README says, told to a shell.
 
 mod full;
+#[expect(dead_code, reason = "tests/api asks more of it")]
+#[path = "../api/support/issuer.rs"]
+mod issuer;
 mod kill;
 #[path = "../api/support/postgres.rs"]
 mod postgres;
@@ -102,6 +105,16 @@ fn a_short_admin_token_and_a_bad_database_are_refused_in_words() {
     }
 }
 
+/// Flags that are enough to trust an issuer.
+const TRUSTING: [&str; 6] = [
+    "--oidc-issuer",
+    "https://id.example.com",
+    "--oidc-audience",
+    "x",
+    "--oidc-default-role",
+    "viewer",
+];
+
 #[test]
 fn flags_that_would_not_do_what_they_seem_to_are_refused_in_words() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -122,6 +135,43 @@ fn flags_that_would_not_do_what_they_seem_to_are_refused_in_words() {
         (&["--persisted-documents", "nowhere"], "nowhere: cannot be read"),
         (&["--persisted-documents", "empty"], "holds no .graphql"),
         (&["--persisted-documents", "wrong"], "a.graphql: Syntax error"),
+        (&["--oidc-audience", "x"], "--oidc-issuer"),
+        (&["--oidc-issuer", "https://id.example.com"], "--oidc-audience"),
+        (
+            &["--oidc-issuer", "https://id.example.com", "--oidc-audience", "x"],
+            "say what stands for which role",
+        ),
+        (
+            &[&TRUSTING as &[&str], &["--oidc-role", "ops=boss"]].concat(),
+            "viewer, responder, manager or admin",
+        ),
+        (
+            &[&TRUSTING as &[&str], &["--oidc-role", "ops"]].concat(),
+            "oncall=responder",
+        ),
+        (
+            &[
+                "--oidc-issuer",
+                "http://id.example.com",
+                "--oidc-audience",
+                "x",
+                "--oidc-default-role",
+                "viewer",
+            ],
+            "must begin with https://",
+        ),
+        (
+            &[&TRUSTING as &[&str], &["--oidc-jwks-url", "http://id.example.com/keys"]].concat(),
+            "must begin with https://",
+        ),
+        (
+            &[&TRUSTING as &[&str], &["--oidc-ca-file", "nowhere"]].concat(),
+            "`--oidc-ca-file`: nowhere",
+        ),
+        (
+            &[&TRUSTING as &[&str], &["--oidc-ca-file", "wrong/a.graphql"]].concat(),
+            "there is no certificate",
+        ),
     ] {
         let all = [&["serve", "--listen", "127.0.0.1:0"] as &[&str], flags].concat();
         let refused = allclear(folder.path(), &all);

@@ -167,8 +167,8 @@ mod tests {
 
     fn read_by(policy: &Policy, more: Value) -> Result<Claims, &'static str> {
         let mut claims = json!({ "sub": "mara", "exp": NOW + 300, "realm_access": { "roles": ["ops"] } });
-        for (name, value) in more.as_object().expect("claims") {
-            claims[name] = value.clone();
+        if let (Value::Object(claims), Value::Object(more)) = (&mut claims, more) {
+            claims.extend(more);
         }
         policy.read(claims.as_object().expect("claims"), Timestamp::from_millis(NOW * 1000))
     }

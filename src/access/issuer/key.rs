@@ -148,16 +148,16 @@ mod tests {
 
     fn rsa(more: Value) -> Value {
         let mut jwk = json!({ "kty": "RSA", "n": URL_SAFE_NO_PAD.encode([0xC5; 256]), "e": "AQAB" });
-        for (name, value) in more.as_object().expect("members") {
-            jwk[name] = value.clone();
+        if let (Value::Object(jwk), Value::Object(more)) = (&mut jwk, more) {
+            jwk.extend(more);
         }
         jwk
     }
 
     fn curve(kty: &str, crv: &str, more: Value) -> Value {
         let mut jwk = json!({ "kty": kty, "crv": crv, "x": URL_SAFE_NO_PAD.encode([1; 32]) });
-        for (name, value) in more.as_object().expect("members") {
-            jwk[name] = value.clone();
+        if let (Value::Object(jwk), Value::Object(more)) = (&mut jwk, more) {
+            jwk.extend(more);
         }
         jwk
     }

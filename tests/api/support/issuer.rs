@@ -53,6 +53,14 @@ pub(crate) fn base64(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// Puts more members into an object, or others; null takes one out.
+fn put(object: &mut Value, more: Value) {
+    if let (Value::Object(object), Value::Object(more)) = (object, more) {
+        object.extend(more);
+        object.retain(|_, value| !value.is_null());
+    }
+}
+
 fn ecdsa(algorithm: &'static EcdsaSigningAlgorithm) -> Pair {
     let random = SystemRandom::new();
     let made = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("random numbers");
@@ -105,15 +113,7 @@ impl Key {
     /// The same with more in its header, or with other things there.
     pub(crate) fn jwt_with(&self, more: Value, claims: &Value) -> String {
         let mut header = json!({ "alg": self.algorithm, "typ": "JWT", "kid": self.name });
-        for (name, value) in more.as_object().expect("members") {
-            match value {
-                Value::Null => header.as_object_mut().expect("an object").remove(name),
-                value => header
-                    .as_object_mut()
-                    .expect("an object")
-                    .insert(name.clone(), value.clone()),
-            };
-        }
+        put(&mut header, more);
         let message = format!("{}.{}", base64(header.to_string()), base64(claims.to_string()));
         let signed = self.sign(message.as_bytes());
         format!("{message}.{}", base64(signed))
@@ -295,15 +295,7 @@ impl Issuer {
         let mut claims = json!({
             "iss": self.url, "aud": AUDIENCE, "sub": "mara", "iat": now, "exp": now + 600, "allclear_role": "responder",
         });
-        for (name, value) in more.as_object().expect("claims") {
-            match value {
-                Value::Null => claims.as_object_mut().expect("an object").remove(name),
-                value => claims
-                    .as_object_mut()
-                    .expect("an object")
-                    .insert(name.clone(), value.clone()),
-            };
-        }
+        put(&mut claims, more);
         claims
     }
 }
