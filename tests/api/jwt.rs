@@ -99,6 +99,8 @@ async fn row_31_a_jwt_that_is_wrong_in_any_way_is_answered_as_any_wrong_token() 
             let rsa = Key::new("r", "RS256");
             let stranger = Key::new("a", "ES256");
             let unknown = Key::new("b", "ES256");
+            // The same key, which is published for another.
+            let pss = Key::new("r", "PS256");
             issuer.publish(&[&key, &rsa]);
             let page = test.page("shop").await;
             let now = test.second();
@@ -142,8 +144,9 @@ async fn row_31_a_jwt_that_is_wrong_in_any_way_is_answered_as_any_wrong_token() 
                     stranger.jwt_with(json!({ "jku": issuer.url }), &claims(json!({}))),
                 ),
                 ("an unknown key", unknown.jwt(&claims(json!({})))),
+                ("an algorithm that its key is not for", pss.jwt(&claims(json!({})))),
                 (
-                    "another key's algorithm",
+                    "an algorithm that it is not signed with",
                     rsa.jwt_with(json!({ "alg": "PS256" }), &claims(json!({}))),
                 ),
                 (

@@ -135,6 +135,39 @@ async fn what_a_jwt_opened_ends_when_the_issuer_takes_its_key_back() {
 }
 
 #[tokio::test]
+async fn what_was_opened_before_a_page_was_there_that_the_jwt_names_ends_with_it_too() {
+    let in_pages = |trust: &mut Trust| trust.pages_claim = Some("pages".to_owned());
+    for_each_database_trusting(in_pages, async |test, issuer| {
+        let key = Key::new("a", "ES256");
+        issuer.publish(&[&key]);
+        test.page("shop").await;
+        let claims = issuer.claims(
+            test.second(),
+            json!({ "exp": test.second() + 60, "pages": ["shop", "late"] }),
+        );
+        let text = key.jwt(&claims);
+        let mut before = test.subscribe(EVENTS, json!({}), Some(&text)).await;
+        before.next().await;
+
+        test.page("late").await;
+        let seen = async || {
+            let (_, answer) = test
+                .respond("{ viewer { pages { slug } } }", json!({}), Some(&text))
+                .await;
+            answer["data"]["viewer"]["pages"].as_array().expect("pages").len()
+        };
+        let since = Instant::now();
+        while seen().await < 2 {
+            assert!(since.elapsed() < LIMIT, "it is looked up again");
+        }
+        test.pass_minutes(2);
+
+        assert_eq!(before.socket.next_or_close().await, Err((4403, "Forbidden".to_owned())));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_socket_whose_jwt_is_over_starts_nothing_more() {
     for_each_database_trusting(unchanged, async |test, issuer| {
         let key = Key::new("a", "ES256");

@@ -10,9 +10,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::support::database::{ADMIN, Test, places};
+use crate::support::database::{ADMIN, Place, Test, places};
 use crate::support::for_each_database_trusting;
-use crate::support::issuer::{Issuer, Key};
+use crate::support::issuer::{AUTHORITY, Issuer, Key};
 use crate::support::words::code;
 
 const VIEWER: &str = "{ viewer { role } }";
@@ -224,6 +224,11 @@ async fn an_issuer_that_says_what_none_may_say_is_not_believed() {
                 configuration(&issuer.url, "http://id.example.com/keys"),
                 None,
             ),
+            (
+                "keys with a password",
+                configuration(&issuer.url, &own.replace("//", "//name:word@")),
+                None,
+            ),
             ("keys in a file", configuration(&issuer.url, "file:///etc/keys"), None),
             ("keys that are elsewhere", configuration(&issuer.url, &own), None),
             (
@@ -276,6 +281,40 @@ async fn an_issuer_that_never_answers_keeps_nobody_waiting_for_longer_than_a_dat
         assert!(since.elapsed() < Duration::from_millis(3_500), "{:?}", since.elapsed());
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_issuer_behind_tls_is_believed_if_somebody_vouches_for_its_address() {
+    for place in places().await {
+        let issuer = Issuer::start_over_tls().await;
+        let key = Key::new("a", "ES256");
+        issuer.publish(&[&key]);
+        let known = Trust {
+            authorities: Some(AUTHORITY.to_vec()),
+            ..issuer.trust()
+        };
+        let test = Box::pin(Test::start_trusting(place, Config::default(), known)).await;
+        let place = Place {
+            url: test.url.clone(),
+            folder: None,
+        };
+        let stranger = Box::pin(Test::start_trusting(place, Config::default(), issuer.trust())).await;
+
+        assert_eq!(told(&test, &jwt(&test, &issuer, &key)).await, well());
+        assert_eq!(told(&stranger, &jwt(&test, &issuer, &key)).await, away());
+
+        assert_eq!(issuer.asked(), 1);
+        // It may not send us to where anybody on the way can make keys of their own.
+        let plain = Issuer::start().await;
+        plain.publish(&[&key]);
+        issuer.say(json!({ "issuer": issuer.url, "jwks_uri": format!("{}/keys", plain.url) }));
+        let unknown = jwt(&test, &issuer, &Key::new("b", "ES256"));
+        test.pass_minutes(1);
+        assert_eq!(told(&test, &unknown).await, away());
+        assert_eq!(plain.asked(), 0);
+        stranger.stop().await;
+        test.stop().await;
+    }
 }
 
 #[tokio::test]

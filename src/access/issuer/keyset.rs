@@ -161,3 +161,27 @@ impl Keyset {
         let _ = asked.changed().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_time_again_after_a_minute_or_when_the_clock_was_put_back() {
+        let at = Timestamp::from_millis;
+        let mut state = State::default();
+        assert!(state.is_due(at(0), ASKING_MILLIS));
+
+        state.asked_at = Some(at(1_000_000));
+
+        for (now, is_due) in [
+            (1_000_000, false),
+            (1_059_999, false),
+            (1_060_000, true),
+            (999_999, true),
+            (0, true),
+        ] {
+            assert_eq!(state.is_due(at(now), ASKING_MILLIS), is_due, "{now}");
+        }
+    }
+}

@@ -78,3 +78,30 @@ fn curve(algorithm: Algorithm) -> Option<&'static dyn VerificationAlgorithm> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_verifies_nothing_of_another_kind_and_no_shared_secret_at_all() {
+        let rsa = DecodingKey::from_rsa_raw_components(&[0xC5; 256], &[1, 0, 1]);
+        let curve = DecodingKey::from_ec_der(&[4; 65]);
+        let secret = DecodingKey::from_secret(b"secret");
+
+        for (algorithm, key) in [
+            (Algorithm::HS256, &rsa),
+            (Algorithm::HS256, &curve),
+            (Algorithm::HS256, &secret),
+            (Algorithm::RS256, &secret),
+            (Algorithm::RS256, &curve),
+            (Algorithm::ES256, &rsa),
+            (Algorithm::EdDSA, &curve),
+        ] {
+            assert!(verifier(&algorithm, key).is_err(), "{algorithm:?}");
+        }
+        let verifier = verifier(&Algorithm::RS256, &rsa).expect("it is for that");
+        assert!(verifier.verify(b"message", &vec![1; 256]).is_err());
+        assert!(verifier.verify(b"message", &Vec::new()).is_err());
+    }
+}

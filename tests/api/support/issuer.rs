@@ -12,6 +12,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::serve::Listener;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
@@ -20,16 +21,26 @@ use ring::signature::{
     Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
     RSA_PSS_SHA512, RsaKeyPair,
 };
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// How long a test waits until an issuer is asked.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Whom its JWTs are for.
 pub(crate) const AUDIENCE: &str = "allclear";
+
+/// Who vouches for the address of an issuer behind TLS: a certificate as PEM.
+pub(crate) const AUTHORITY: &[u8] = include_bytes!("../../fixtures/issuer/authority.pem");
+
+const RSA_KEY: &[u8] = include_bytes!("../../fixtures/issuer/rsa.pk8");
 
 /// All that JWTs may be signed with.
 pub(crate) const ALGORITHMS: [&str; 9] = [
@@ -76,10 +87,7 @@ impl Key {
                 let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("random numbers");
                 Pair::Ed(Ed25519KeyPair::from_pkcs8(made.as_ref()).expect("a key"))
             }
-            _ => {
-                let kept = include_bytes!("../../fixtures/issuer/rsa.pk8");
-                Pair::Rsa(Box::new(RsaKeyPair::from_pkcs8(kept).expect("a key")))
-            }
+            _ => Pair::Rsa(Box::new(RsaKeyPair::from_pkcs8(RSA_KEY).expect("a key"))),
         };
         Key { name, algorithm, pair }
     }
@@ -185,12 +193,57 @@ impl IntoResponse for Said {
     }
 }
 
+/// What is accepted speaks TLS.
+struct OverTls(TcpListener, TlsAcceptor);
+
+impl Listener for OverTls {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (stream, address) = self.0.accept().await.expect("a connection");
+            // One that does not believe us goes away.
+            if let Ok(stream) = self.1.accept(stream).await {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+/// Speaks TLS with the certificate that [`AUTHORITY`] vouches for.
+fn acceptor() -> TlsAcceptor {
+    let server = include_bytes!("../../fixtures/issuer/server.pem");
+    let server = CertificateDer::from_pem_slice(server).expect("a certificate");
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(RSA_KEY.to_vec()));
+    let config = ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![server], key)
+        .expect("they belong together");
+    TlsAcceptor::from(Arc::new(config))
+}
+
 impl Issuer {
     /// Starts one that publishes nothing yet.
     pub(crate) async fn start() -> Issuer {
+        Issuer::start_at("http").await
+    }
+
+    /// Starts one behind TLS.
+    pub(crate) async fn start_over_tls() -> Issuer {
+        Issuer::start_at("https").await
+    }
+
+    async fn start_at(scheme: &str) -> Issuer {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let url = format!("http://{address}/staff");
+        let url = format!("{scheme}://{address}/staff");
         let desk = Desk {
             url: url.clone(),
             said: Mutex::default(),
@@ -225,8 +278,13 @@ impl Issuer {
                 }),
             )
             .with_state(Arc::clone(&self.desk));
+        let is_over_tls = self.url.starts_with("https");
         self.serving = Some(tokio::spawn(async move {
-            axum::serve(listener, routes).await.expect("it serves");
+            let served = match is_over_tls {
+                true => axum::serve(OverTls(listener, acceptor()), routes).await,
+                false => axum::serve(listener, routes).await,
+            };
+            served.expect("it serves");
         }));
     }
 
