@@ -80,17 +80,18 @@ fn start_background(app: &Arc<App>, stop: &CancellationToken) -> impl Future<Out
             async move { app.access.tend(&app.store, app.clock.now()).await }
         }
     }));
-    // Apart from the tokens: it may wait for the issuer.
-    let keys = tokio::spawn(every(TENDING, stop.clone(), {
-        let app = Arc::clone(app);
-        move || {
+    // Apart from the tokens, as it may wait for the issuer, for which nothing else need wait.
+    let keys = tokio::spawn({
+        let (app, stop) = (Arc::clone(app), stop.clone());
+        let kept = every(TENDING, stop.clone(), move || {
             let app = Arc::clone(&app);
             async move {
                 app.access.keep_keys(app.clock.now()).await;
                 Ok(())
             }
-        }
-    }));
+        });
+        async move { stop.run_until_cancelled(kept).await }
+    });
     let pruning = tokio::spawn(every(PRUNING, stop.clone(), {
         let app = Arc::clone(app);
         move || {
