@@ -14,8 +14,10 @@ mod secrets;
 mod serving;
 mod stalled;
 
+use issuer::{AUDIENCE, Key};
 use running::{Running, allclear, readme_commands};
 use serde_json::Value;
+use serving::start_told;
 
 #[test]
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
@@ -181,6 +183,42 @@ fn flags_that_would_not_do_what_they_seem_to_are_refused_in_words() {
             refused.errors
         );
     }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_reach_its_issuer_starts_and_says_so_in_its_log() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let nobody = "http://127.0.0.1:9/staff";
+    let flags = [
+        "--oidc-issuer",
+        nobody,
+        "--oidc-audience",
+        AUDIENCE,
+        "--oidc-default-role",
+        "viewer",
+    ];
+    let (mut child, client, _) = start_told(folder.path(), &flags).await;
+    let claims = serde_json::json!({ "iss": nobody, "aud": AUDIENCE, "sub": "mara", "exp": 4_000_000_000_u64 });
+    let jwt = Key::new("a", "ES256").jwt(&claims);
+
+    let asked = reqwest::Client::new().post(&client.graphql).bearer_auth(jwt);
+    let asked = asked.json(&serde_json::json!({ "query": "{ viewer { role } }" }));
+    let answer = asked.send().await.expect("the server answers");
+    let (status, _) = client
+        .ask("{ viewer { role } }", Value::Null)
+        .await
+        .expect("nobody kills it");
+
+    assert_eq!((answer.status().as_u16(), status), (503, 200));
+    child.kill().await.expect("it can be killed");
+    let log = std::fs::read_to_string(folder.path().join("log")).expect("a log");
+    let line = log
+        .lines()
+        .find(|line| line.contains("the issuer of JWTs does not tell its keys"));
+    assert!(
+        line.is_some_and(|line| line.contains("WARN") && line.contains(nobody) && line.contains("refused")),
+        "{log}"
+    );
 }
 
 #[test]
