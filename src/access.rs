@@ -1,9 +1,11 @@
 //! Who asks, and what they may do: the one place that decides it.
 //!
-//! `secret` is what a token looks like, `keyring` how it is looked up and when it ends, `rule` the table of who may do
-//! what. What somebody sees of a page follows from their `Sight` (`domain/role.rs`).
+//! `secret` is what a token looks like, `keyring` how it is looked up and when it ends, `issuer` how those are let in who
+//! signed in elsewhere, `rule` the table of who may do what. What somebody sees of a page follows from their `Sight` (`domain/role.rs`).
 
+pub mod issuer;
 mod keyring;
+mod pass;
 mod rule;
 pub mod secret;
 mod ticket;
@@ -18,11 +20,14 @@ use crate::domain::role::{Role, Scope, Sight, Token};
 use crate::domain::time::Timestamp;
 use crate::error::{Error, Result};
 use crate::store::{Author, Store};
-use keyring::{Key, Keyring};
+use issuer::{Issuer, KeyId};
+use keyring::Keyring;
+use pass::Proof;
 use secret::{Hash, Secret};
-use ticket::Seal;
+use ticket::{Seal, Stated};
 
 pub use keyring::TENDING;
+pub use pass::Pass;
 pub use rule::{RULES, Right};
 
 /// The fewest characters an admin token has that was given: 32 random letters and digits cannot be guessed.
@@ -41,16 +46,20 @@ pub struct Access {
     admin: Hash,
     bootstrap: Arc<Holder>,
     keyring: Keyring,
+    /// Whose JWTs let in too.
+    issuer: Option<Issuer>,
     /// None for programs that serve nobody.
     seal: Option<Seal>,
 }
 
-/// Whom a token stands for.
+/// Whom a token, or a JWT, stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// None for the admin token that a server begins with.
+    /// None for the admin token that a server begins with, and for a JWT.
     pub token: Option<Uuid>,
-    /// What people call it.
+    /// The key that a JWT was signed with.
+    pub key: Option<KeyId>,
+    /// What people call the token; of a JWT its subject, with the issuer.
     pub name: String,
     pub role: Role,
     pub scope: Scope,
@@ -60,33 +69,11 @@ impl Holder {
     fn of(token: &Token) -> Holder {
         Holder {
             token: Some(token.id),
+            key: None,
             name: token.name.clone(),
             role: token.role,
             scope: token.scope(),
         }
-    }
-}
-
-/// What somebody was let in with.
-#[derive(Clone, Debug)]
-pub enum Pass {
-    /// No token: they are the public.
-    Nobody,
-    /// The admin token that a server begins with.
-    Bootstrap,
-    Key(Arc<Key>),
-    /// A ticket for the holder of a key, or of the admin token.
-    Ticket(Option<Arc<Key>>),
-}
-
-impl Pass {
-    /// Waits until it opens nothing any more; none where that never happens.
-    pub fn ended(&self) -> Option<impl Future<Output = ()> + Send + use<>> {
-        let (Pass::Key(key) | Pass::Ticket(Some(key))) = self else {
-            return None;
-        };
-        let key = Arc::clone(key);
-        Some(async move { key.ended().await })
     }
 }
 
@@ -139,25 +126,40 @@ impl Access {
             admin,
             bootstrap: Arc::new(Holder {
                 token: None,
+                key: None,
                 name: "admin".to_owned(),
                 role: Role::Admin,
                 scope: Scope::All,
             }),
             keyring: Keyring::default(),
+            issuer: None,
             seal,
         }
     }
 
-    /// Lets in who has a bearer token, or none.
+    /// Lets in who has a JWT of an issuer too.
+    pub fn trusting(self, issuer: Issuer) -> Access {
+        Access {
+            issuer: Some(issuer),
+            ..self
+        }
+    }
+
+    /// Lets in who has a bearer token, a JWT, or nothing.
     ///
     /// # Errors
-    /// `Unauthenticated` for any token that opens nothing; `Unavailable` where that cannot be found out.
+    /// `Unauthenticated` for anything that opens nothing; `Unavailable` and `IssuerAway` where that cannot be found out.
     pub async fn enter(&self, store: &Store, now: Timestamp, bearer: Option<&str>) -> Result<Pass> {
-        match bearer {
-            None => Ok(Pass::Nobody),
-            Some(text) if self.admin.is(&Hash::of(text)) => Ok(Pass::Bootstrap),
-            Some(text) => Ok(Pass::Key(self.keyring.open(store, now, text).await?)),
-        }
+        let proof = match (bearer, &self.issuer) {
+            (None, _) => Proof::Nothing,
+            (Some(text), _) if self.admin.is(&Hash::of(text)) => Proof::Bootstrap,
+            (Some(text), Some(issuer)) if issuer::is_jwt(text) => Proof::Jwt(issuer.open(store, now, text).await?),
+            (Some(text), _) => Proof::Key(self.keyring.open(store, now, text).await?),
+        };
+        Ok(Pass {
+            proof,
+            is_ticket: false,
+        })
     }
 
     /// Lets in who has a ticket.
@@ -166,11 +168,17 @@ impl Access {
     /// As of [`Access::enter`].
     pub async fn redeem(&self, store: &Store, now: Timestamp, ticket: &str) -> Result<Pass> {
         let seal = self.seal.as_ref().ok_or(Error::Unauthenticated)?;
-        let token = seal.open(ticket, now).ok_or(Error::Unauthenticated)?;
-        Ok(Pass::Ticket(match token.is_nil() {
-            true => None,
-            false => Some(self.keyring.open_by_id(store, now, token).await?),
-        }))
+        let proof = if let Some(stated) = seal.open_visitor(ticket, now) {
+            let issuer = self.issuer.as_ref().ok_or(Error::Unauthenticated)?;
+            Proof::Jwt(issuer.redeem(now, ticket, &stated).await?)
+        } else {
+            let token = seal.open(ticket, now).ok_or(Error::Unauthenticated)?;
+            match token.is_nil() {
+                true => Proof::Bootstrap,
+                false => Proof::Key(self.keyring.open_by_id(store, now, token).await?),
+            }
+        };
+        Ok(Pass { proof, is_ticket: true })
     }
 
     /// A ticket that stands for a caller for so many seconds, and until when.
@@ -187,7 +195,20 @@ impl Access {
             return Err(Error::Forbidden);
         };
         let until = now.plus_millis(seconds * 1000);
-        Ok((seal.ticket(holder.token.unwrap_or_default(), until), until))
+        let ticket = match (holder.key, caller.expires_at) {
+            (Some(key), Some(expires_at)) => {
+                let (role, scope) = (holder.role, holder.scope.clone());
+                let stated = Stated {
+                    key,
+                    expires_at,
+                    role,
+                    scope,
+                };
+                seal.visitor_ticket(&stated, until)
+            }
+            _ => seal.ticket(holder.token.unwrap_or_default(), until),
+        };
+        Ok((ticket, until))
     }
 
     /// Who asks with a pass that may have been given a while ago.
@@ -202,13 +223,17 @@ impl Access {
         request_id: String,
         address: Option<IpAddr>,
     ) -> Result<Caller> {
-        let (holder, expires_at) = match pass {
-            Pass::Nobody => (None, None),
-            Pass::Bootstrap => (Some(Arc::clone(&self.bootstrap)), None),
-            Pass::Ticket(None) => (Some(Arc::clone(&self.bootstrap)), None),
-            Pass::Key(key) | Pass::Ticket(Some(key)) => {
+        let (holder, expires_at) = match &pass.proof {
+            Proof::Nothing => (None, None),
+            Proof::Bootstrap => (Some(Arc::clone(&self.bootstrap)), None),
+            Proof::Key(key) => {
                 self.keyring.reopen(store, now, key).await?;
                 (Some(Arc::clone(&key.holder)), key.expires_at())
+            }
+            Proof::Jwt(visitor) => {
+                let issuer = self.issuer.as_ref().ok_or(Error::Unauthenticated)?;
+                issuer.admit(now, visitor)?;
+                (Some(Arc::clone(&visitor.holder)), Some(visitor.expires_at))
             }
         };
         Ok(Caller {
@@ -216,16 +241,26 @@ impl Access {
             expires_at,
             request_id,
             address,
-            only_sees: matches!(pass, Pass::Ticket(_)),
+            only_sees: pass.is_ticket,
         })
     }
 
-    /// Looks at the tokens that subscriptions were opened with, and keeps which tokens were seen.
+    /// Looks at the JWTs and the tokens that subscriptions were opened with, and keeps which tokens were seen.
     ///
     /// # Errors
     /// Those of the database; the next look makes up for it.
     pub async fn tend(&self, store: &Store, now: Timestamp) -> Result<()> {
+        if let Some(issuer) = &self.issuer {
+            issuer.tend(now);
+        }
         self.keyring.tend(store, now).await
+    }
+
+    /// Asks the issuer of JWTs for its keys, if there is one, and it is time to.
+    pub async fn keep_keys(&self, now: Timestamp) {
+        if let Some(issuer) = &self.issuer {
+            issuer.keep_keys(now).await;
+        }
     }
 
     /// Takes in at once what became of a token on this node.
@@ -241,6 +276,7 @@ impl Caller {
             Sight::Public => None,
             Sight::Staff(scope) => Some(Arc::new(Holder {
                 token: None,
+                key: None,
                 name: String::new(),
                 role: Role::Viewer,
                 scope,

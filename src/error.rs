@@ -24,6 +24,9 @@ pub enum Error {
     /// A token that is not known.
     #[error("the token is not valid")]
     Unauthenticated,
+    /// A JWT may be known or not: the issuer does not tell its keys.
+    #[error("the issuer of JWTs does not tell its keys")]
+    IssuerAway,
     /// A known caller without the right.
     #[error("this needs a token with the right to do it")]
     Forbidden,
@@ -61,7 +64,7 @@ impl Error {
             Error::BeyondRetention => "BEYOND_RETENTION",
             Error::Unauthenticated => "UNAUTHENTICATED",
             Error::Forbidden => "FORBIDDEN",
-            Error::Unavailable(_) | Error::Unwritable(_) | Error::ShuttingDown => "UNAVAILABLE",
+            Error::Unavailable(_) | Error::Unwritable(_) | Error::IssuerAway | Error::ShuttingDown => "UNAVAILABLE",
             Error::Database(_) | Error::Corrupt(_) | Error::Panicked(_) => "INTERNAL",
         }
     }

@@ -58,7 +58,8 @@ pub async fn run(app: Arc<App>, listener: TcpListener, config: Config, stop: imp
     }
 }
 
-/// Starts what runs beside the requests: the tailer, the ear for other nodes, automation, the watch over tokens, pruning. The future ends when they have.
+/// Starts what runs beside the requests: the tailer, the ear for other nodes, automation, the watch over tokens, the keys
+/// of the issuer of JWTs, pruning. The future ends when they have.
 fn start_background(app: &Arc<App>, stop: &CancellationToken) -> impl Future<Output = ()> + use<> {
     let tailer = tokio::spawn(Arc::clone(&app.live).run(stop.clone()));
     let listening = tokio::spawn({
@@ -79,6 +80,18 @@ fn start_background(app: &Arc<App>, stop: &CancellationToken) -> impl Future<Out
             async move { app.access.tend(&app.store, app.clock.now()).await }
         }
     }));
+    // Apart from the tokens, as it may wait for the issuer, for which nothing else need wait.
+    let keys = tokio::spawn({
+        let (app, stop) = (Arc::clone(app), stop.clone());
+        let kept = every(TENDING, stop.clone(), move || {
+            let app = Arc::clone(&app);
+            async move {
+                app.access.keep_keys(app.clock.now()).await;
+                Ok(())
+            }
+        });
+        async move { stop.run_until_cancelled(kept).await }
+    });
     let pruning = tokio::spawn(every(PRUNING, stop.clone(), {
         let app = Arc::clone(app);
         move || {
@@ -91,7 +104,7 @@ fn start_background(app: &Arc<App>, stop: &CancellationToken) -> impl Future<Out
     }));
     async move {
         // They end by `stop`; a panic in one was logged where it happened.
-        let _ = tokio::join!(tailer, listening, automation, tending, pruning);
+        let _ = tokio::join!(tailer, listening, automation, tending, keys, pruning);
     }
 }
 
@@ -187,6 +200,10 @@ impl Authenticate for Door {
         Ok(Sender { pass, from })
     }
 
+    fn account<'a>(&self, sender: &'a Sender) -> Option<&'a str> {
+        sender.pass.account()
+    }
+
     fn ended(&self, sender: &Sender) -> Option<BoxFuture<'static, ()>> {
         sender.pass.ended().map(FutureExt::boxed)
     }
@@ -208,10 +225,12 @@ impl Authenticate for Door {
     }
 }
 
-/// What somebody is told who is not let in. That the database is away is no fault of their token.
+/// What somebody is told who is not let in. That the database is away, or an issuer, is no fault of their token.
 fn refused(error: &Error) -> Refused {
     match error {
         Error::Unauthenticated => Refused::Unauthenticated,
+        // It was logged when the issuer was asked; and again for each who comes is for whoever sends most to say.
+        Error::IssuerAway => Refused::Unavailable,
         error => {
             tracing::warn!(
                 error = error as &dyn std::error::Error,

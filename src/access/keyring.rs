@@ -35,7 +35,7 @@ pub(super) struct Keyring(Mutex<HashMap<String, Arc<Key>>>);
 
 /// A token that is in use.
 #[derive(Debug)]
-pub struct Key {
+pub(super) struct Key {
     id: Uuid,
     hash: Hash,
     pub(super) holder: Arc<Holder>,

@@ -1,6 +1,7 @@
 //! `allclear serve`: puts the server together, runs it, and stops it in good order.
 
 mod documents;
+mod issuer;
 mod limits;
 mod senders;
 
@@ -25,6 +26,7 @@ use crate::server;
 use crate::store::Author;
 use crate::transport::{self, Stop};
 use documents::Documents;
+use issuer::Issuers;
 use limits::RequestLimits;
 use senders::SenderLimits;
 
@@ -77,6 +79,8 @@ pub(super) struct Serve {
     limits: RequestLimits,
     #[command(flatten)]
     documents: Documents,
+    #[command(flatten)]
+    issuers: Issuers,
 }
 
 /// An origin as browsers write it: whatever else is given would never be met.
@@ -111,11 +115,16 @@ fn weight(text: &str) -> Result<f64, String> {
 impl Serve {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let config = self.edge()?;
+        let issuer = self.issuers.read()?;
         let store = self.database.open_and_listen(self.database_listen_url.clone()).await?;
         let store = Arc::new(store);
         let (access, fresh_token) = Access::open(&store, self.admin_token.as_deref())
             .await
             .context("`--admin-token`")?;
+        let access = match issuer {
+            Some(issuer) => access.trusting(issuer),
+            None => access,
+        };
         let settings = Settings {
             partial_outage_weight: self.partial_outage_weight,
             heartbeat_millis: self.heartbeat_seconds * 1000,

@@ -59,7 +59,7 @@ enum What {
     },
 }
 
-fn role(word: &str) -> Result<Role, String> {
+pub(super) fn role(word: &str) -> Result<Role, String> {
     Role::from_word(word).ok_or_else(|| "must be viewer, responder, manager or admin".to_owned())
 }
 

@@ -40,13 +40,13 @@ impl AuditEntry {
         Timestamp::from_millis(self.entry.at).into()
     }
 
-    /// Who: what people called the token; `admin` for the one that the server begins with, `server` for what it does by
-    /// itself.
+    /// Who: what people called the token; for a JWT its subject and, in brackets, its issuer; `admin` for the token that
+    /// the server begins with, `server` for what it does by itself.
     async fn actor(&self) -> &str {
         &self.entry.actor
     }
 
-    /// With which token; null for the admin token that the server begins with, and for what it does by itself.
+    /// With which token; null for a JWT, for the admin token that the server begins with, and for what it does by itself.
     async fn token(&self) -> Result<Option<Token>> {
         let Some(id) = self.entry.token_id else {
             return Ok(None);

@@ -215,14 +215,14 @@ impl Query {
 pub struct Viewer {
     /// What they are.
     role: ViewerRole,
-    /// What people call their token; null for the public.
+    /// What people call their token; for a JWT its subject and, in brackets, its issuer; null for the public.
     name: Option<String>,
     /// Whether there are mutations that they may send.
     may_write: bool,
     /// The pages on which they are what they are; elsewhere they are the public. Null where it is so on all pages, and
     /// for the public.
     pages: Option<Vec<Page>>,
-    /// Until when their token holds; null where it has no end.
+    /// Until when their token, or JWT, holds; null where it has no end.
     expires_at: Option<DateTime>,
 }
 

@@ -1,13 +1,16 @@
-//! Tokens, as the access module asks for them: by what their text begins with, and how they stand since.
+//! Tokens, as the access module asks for them: by what their text begins with, and how they stand since; and the pages that
+//! JWTs name.
+
+use std::collections::BTreeSet;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 use super::Store;
 use crate::domain::role::Token;
 use crate::domain::time::Timestamp;
-use crate::entity::token;
+use crate::entity::{page, token};
 use crate::error::Result;
 
 /// How many tokens one statement asks for or marks: databases bound how many values one may hold.
@@ -44,6 +47,19 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// The pages of these slugs that there are, in any order. They are few, and none that is no slug.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn pages_of_slugs(&self, slugs: &BTreeSet<String>) -> Result<Vec<Uuid>> {
+        let found = page::Entity::find()
+            .select_only()
+            .column(page::Column::Id)
+            .filter(page::Column::Slug.is_in(slugs.iter().cloned()))
+            .filter(page::Column::ArchivedAt.is_null());
+        Ok(found.into_tuple().all(&self.reader).await?)
     }
 
     /// Keeps that tokens were seen at a time, unless they were seen later.

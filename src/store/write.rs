@@ -39,7 +39,7 @@ pub const ROW_LOCK: LockType = LockType::NoKeyUpdate;
 /// Who changes something, for the audit, and where they may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Author {
-    /// Who: the name of the token.
+    /// Who: the name of the token, or whom a JWT is for.
     pub actor: String,
     /// The token, where it is one of many.
     pub token: Option<Uuid>,
@@ -63,7 +63,8 @@ impl Author {
         }
     }
 
-    /// Whose idempotency keys theirs are: names are not unique.
+    /// Whose idempotency keys theirs are: names of tokens are not unique. What is left is the server, its admin token, and
+    /// those who have JWTs, of whom no two are called alike.
     pub fn key_scope(&self) -> String {
         match self.token {
             Some(token) => format!("token:{token}"),

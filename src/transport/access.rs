@@ -36,6 +36,12 @@ pub trait Authenticate: Clone + Send + Sync + 'static {
         std::future::ready(Err(Refused::Unauthenticated))
     }
 
+    /// Who pays for what a sender asks with a token, where that is not the token itself: those who get new ones all the time
+    /// would have a rate for each.
+    fn account<'a>(&self, _sender: &'a Self::Sender) -> Option<&'a str> {
+        None
+    }
+
     /// Waits until the sender's token opens nothing any more, which ends what it subscribed to; none for a sender whom
     /// that cannot happen to, who then costs nothing.
     fn ended(&self, _sender: &Self::Sender) -> Option<BoxFuture<'static, ()>> {

@@ -67,7 +67,11 @@ impl<E: Engine, A: Authenticate> Edge<E, A> {
     /// for by the address they come from.
     pub(super) async fn let_in(&self, credentials: &Credentials) -> Result<(A::Sender, Payer), RequestError> {
         match credentials.identify(&self.access).await {
-            Ok(sender) => Ok((sender, Payer::of(credentials.bearer(), credentials.address()))),
+            Ok(sender) => {
+                let known_by = self.access.account(&sender).or(credentials.bearer());
+                let payer = Payer::of(known_by, credentials.address());
+                Ok((sender, payer))
+            }
             Err(Refused::Unauthenticated) => {
                 self.throttle
                     .charge(Payer::Address(credentials.address()), WRONG_TOKEN)?;

@@ -48,7 +48,7 @@ pub struct Rate {
 /// Who is charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Payer {
-    /// A token that was found to be right. By its hash, as nothing else keeps it.
+    /// A token that was found to be right, or whom it stands for. By its hash, as nothing else keeps it.
     Token([u8; 16]),
     Address(Address),
     /// One of many that share.
@@ -56,7 +56,7 @@ pub(super) enum Payer {
 }
 
 impl Payer {
-    /// Whom a sender is known by.
+    /// What a sender is known by.
     pub(super) fn of(bearer: Option<&str>, address: Address) -> Payer {
         match bearer {
             Some(token) => {

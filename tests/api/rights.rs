@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use allclear::access::issuer::Trust;
 use serde_json::{Map, Value, json};
 
 use crate::support::database::Test;
+use crate::support::issuer::{Issuer, Key};
 use crate::support::words::id;
-use crate::support::{for_each_database, unchanged};
+use crate::support::{for_each_database, for_each_database_trusting, unchanged};
 
 const ROLES: [&str; 4] = ["VIEWER", "RESPONDER", "MANAGER", "ADMIN"];
 
@@ -227,18 +229,28 @@ async fn followed(test: &Test, field: &str, document: &str, token: Option<&str>,
     }
 }
 
-/// Those who may ask: the nth kind of sender, the scope of the token, the token.
-async fn senders(test: &Test, target: &Target, elsewhere: &str) -> Vec<(usize, &'static str, Option<String>)> {
+/// Those who may ask: the nth kind of sender, the scope of the token, the token; each also with a JWT that comes to the same.
+async fn senders(
+    test: &Test,
+    issuer: &Issuer,
+    key: &Key,
+    target: &Target,
+    elsewhere: &str,
+) -> Vec<(usize, &'static str, Option<String>)> {
     let mut senders = vec![(0, "all pages", None)];
     let page = target.ids["page"].as_str();
+    let slug = target.ids["slug"].as_str();
     for (index, role) in ROLES.iter().enumerate() {
-        for (scope, pages) in [
-            ("all pages", None),
-            ("this page", Some([page])),
-            ("other pages", Some([elsewhere])),
+        for (scope, pages, claimed) in [
+            ("all pages", None, "*"),
+            ("this page", Some([page]), slug),
+            ("other pages", Some([elsewhere]), "elsewhere"),
         ] {
             let (_, text) = test.token(role, pages.as_ref().map(<[&str; 1]>::as_slice)).await;
             senders.push((index + 1, scope, Some(text)));
+            let claims = json!({ "allclear_role": role.to_lowercase(), "pages": [claimed] });
+            let jwt = key.jwt(&issuer.claims(test.second(), claims));
+            senders.push((index + 1, scope, Some(jwt)));
         }
     }
     senders
@@ -247,7 +259,10 @@ async fn senders(test: &Test, target: &Target, elsewhere: &str) -> Vec<(usize, &
 #[tokio::test]
 async fn rows_29_and_30_every_field_answers_every_sender_as_documented() {
     let documented = documented();
-    for_each_database(async |test| {
+    let in_pages = |trust: &mut Trust| trust.pages_claim = Some("pages".to_owned());
+    for_each_database_trusting(in_pages, async |test, issuer| {
+        let key = Key::new("a", "EdDSA");
+        issuer.publish(&[&key]);
         let (token, _) = test.token("VIEWER", None).await;
         test.mutate("tokenRevoke", json!({ "token": token }), "token { id }").await;
         let elsewhere = test.page("elsewhere").await;
@@ -259,7 +274,7 @@ async fn rows_29_and_30_every_field_answers_every_sender_as_documented() {
         let mut seen = BTreeSet::new();
         let mut wrong = Vec::new();
         for target in &targets {
-            let senders = senders(test, target, &elsewhere).await;
+            let senders = senders(test, issuer, &key, target, &elsewhere).await;
             unchanged(test, &target.ids["page"], async || {
                 for (root, fields) in &roots {
                     for field in fields {

@@ -4,6 +4,7 @@ pub(crate) mod client;
 mod cluster;
 pub(crate) mod database;
 pub(crate) mod import;
+pub(crate) mod issuer;
 pub(crate) mod lines;
 pub(crate) mod log;
 pub(crate) mod plan;
@@ -13,5 +14,5 @@ pub(crate) mod state;
 pub(crate) mod statements;
 pub(crate) mod words;
 
-pub(crate) use database::for_each_database;
+pub(crate) use database::{for_each_database, for_each_database_trusting};
 pub(crate) use state::unchanged;

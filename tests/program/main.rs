@@ -1,6 +1,9 @@
 //! The program as people run it: what README says, told to a shell.
 
 mod full;
+#[expect(dead_code, reason = "tests/api asks more of it")]
+#[path = "../api/support/issuer.rs"]
+mod issuer;
 mod kill;
 #[path = "../api/support/postgres.rs"]
 mod postgres;
@@ -11,8 +14,10 @@ mod secrets;
 mod serving;
 mod stalled;
 
+use issuer::{AUDIENCE, Key};
 use running::{Running, allclear, readme_commands};
 use serde_json::Value;
+use serving::start_told;
 
 #[test]
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
@@ -102,6 +107,16 @@ fn a_short_admin_token_and_a_bad_database_are_refused_in_words() {
     }
 }
 
+/// Flags that are enough to trust an issuer.
+const TRUSTING: [&str; 6] = [
+    "--oidc-issuer",
+    "https://id.example.com",
+    "--oidc-audience",
+    "x",
+    "--oidc-default-role",
+    "viewer",
+];
+
 #[test]
 fn flags_that_would_not_do_what_they_seem_to_are_refused_in_words() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -122,6 +137,43 @@ fn flags_that_would_not_do_what_they_seem_to_are_refused_in_words() {
         (&["--persisted-documents", "nowhere"], "nowhere: cannot be read"),
         (&["--persisted-documents", "empty"], "holds no .graphql"),
         (&["--persisted-documents", "wrong"], "a.graphql: Syntax error"),
+        (&["--oidc-audience", "x"], "--oidc-issuer"),
+        (&["--oidc-issuer", "https://id.example.com"], "--oidc-audience"),
+        (
+            &["--oidc-issuer", "https://id.example.com", "--oidc-audience", "x"],
+            "say what stands for which role",
+        ),
+        (
+            &[&TRUSTING as &[&str], &["--oidc-role", "ops=boss"]].concat(),
+            "viewer, responder, manager or admin",
+        ),
+        (
+            &[&TRUSTING as &[&str], &["--oidc-role", "ops"]].concat(),
+            "oncall=responder",
+        ),
+        (
+            &[
+                "--oidc-issuer",
+                "http://id.example.com",
+                "--oidc-audience",
+                "x",
+                "--oidc-default-role",
+                "viewer",
+            ],
+            "must begin with https://",
+        ),
+        (
+            &[&TRUSTING as &[&str], &["--oidc-jwks-url", "http://id.example.com/keys"]].concat(),
+            "must begin with https://",
+        ),
+        (
+            &[&TRUSTING as &[&str], &["--oidc-ca-file", "nowhere"]].concat(),
+            "`--oidc-ca-file`: nowhere",
+        ),
+        (
+            &[&TRUSTING as &[&str], &["--oidc-ca-file", "wrong/a.graphql"]].concat(),
+            "there is no certificate",
+        ),
     ] {
         let all = [&["serve", "--listen", "127.0.0.1:0"] as &[&str], flags].concat();
         let refused = allclear(folder.path(), &all);
@@ -131,6 +183,42 @@ fn flags_that_would_not_do_what_they_seem_to_are_refused_in_words() {
             refused.errors
         );
     }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_reach_its_issuer_starts_and_says_so_in_its_log() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let nobody = "http://127.0.0.1:9/staff";
+    let flags = [
+        "--oidc-issuer",
+        nobody,
+        "--oidc-audience",
+        AUDIENCE,
+        "--oidc-default-role",
+        "viewer",
+    ];
+    let (mut child, client, _) = start_told(folder.path(), &flags).await;
+    let claims = serde_json::json!({ "iss": nobody, "aud": AUDIENCE, "sub": "mara", "exp": 4_000_000_000_u64 });
+    let jwt = Key::new("a", "ES256").jwt(&claims);
+
+    let asked = reqwest::Client::new().post(&client.graphql).bearer_auth(jwt);
+    let asked = asked.json(&serde_json::json!({ "query": "{ viewer { role } }" }));
+    let answer = asked.send().await.expect("the server answers");
+    let (status, _) = client
+        .ask("{ viewer { role } }", Value::Null)
+        .await
+        .expect("nobody kills it");
+
+    assert_eq!((answer.status().as_u16(), status), (503, 200));
+    child.kill().await.expect("it can be killed");
+    let log = std::fs::read_to_string(folder.path().join("log")).expect("a log");
+    let line = log
+        .lines()
+        .find(|line| line.contains("the issuer of JWTs does not tell its keys"));
+    assert!(
+        line.is_some_and(|line| line.contains("WARN") && line.contains(nobody) && line.contains("refused")),
+        "{log}"
+    );
 }
 
 #[test]

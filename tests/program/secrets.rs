@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use allclear::clock::Clock;
 use futures_util::{SinkExt, StreamExt};
 use sea_orm::{ConnectionTrait, Database};
 use serde_json::{Value, json};
@@ -9,6 +10,7 @@ use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
+use crate::issuer::{AUDIENCE, Issuer, Key};
 use crate::postgres::Cluster;
 use crate::require;
 use crate::running::allclear;
@@ -107,25 +109,72 @@ async fn socket(client: &Client, credentials: Option<&str>, payload: Value) {
     }
 }
 
-fn betrays_nothing(folder: &Path) {
+fn betrays_nothing(folder: &Path, jwts: &[String]) {
     let log = std::fs::read_to_string(folder.join("log")).expect("a log");
     assert!(log.contains(" TRACE "), "all is logged");
     assert!(log.contains("INSERT INTO"), "statements are");
-    for secret in [CANARY, ADMIN, "authorization: ", "Bearer "] {
+    let parts = jwts.iter().flat_map(|jwt| jwt.split('.')).filter(|part| part.len() > 8);
+    for secret in [CANARY, ADMIN, "authorization: ", "Bearer "].into_iter().chain(parts) {
         let line = log.lines().find(|line| line.contains(secret));
         assert_eq!(line, None, "{secret}");
     }
 }
 
+/// Sends JWTs, good ones and others, over every way there is.
+async fn tell_jwts(client: &Client, issuer: &Issuer, key: &Key) -> Vec<String> {
+    let now = Clock::System.now().millis() / 1000;
+    let claims = |more| issuer.claims(now, more);
+    let good = key.jwt(&claims(json!({ "nonce": planted("nonce") })));
+    let jwts = vec![
+        good.clone(),
+        key.jwt(&claims(json!({ "exp": now - 600 }))),
+        key.jwt(&claims(json!({ "sub": planted("line\n") }))),
+        key.jwt_with(json!({ "kid": planted("kid") }), &claims(json!({}))),
+        format!("{good}{}", planted("signature")),
+        format!("{}..", planted("header")),
+    ];
+    let http = reqwest::Client::new();
+    let query = json!({ "query": "{ viewer { role } }" });
+    let mut told = Vec::new();
+    for jwt in &jwts {
+        let sent = http.post(&client.graphql).bearer_auth(jwt).json(&query).send().await;
+        told.push(sent.expect("an answer").status().as_u16());
+        socket(client, Some(&format!("Bearer {jwt}")), json!({})).await;
+        socket(client, None, json!({ "authorization": format!("Bearer {jwt}") })).await;
+    }
+    assert_eq!(told, [200, 401, 401, 401, 401, 401]);
+    let page = json!({ "slug": "mail", "name": "Mail" });
+    let make = "mutation($input: PageCreateInput!) { pageCreate(input: $input) { page { id } } }";
+    let made = json!({ "query": make, "variables": { "input": page } });
+    let sent = http.post(&client.graphql).bearer_auth(&good).json(&made).send().await;
+    let made: Value = sent.expect("an answer").json().await.expect("JSON");
+    assert!(made["data"]["pageCreate"]["page"]["id"].is_string(), "{made}");
+    jwts
+}
+
 #[tokio::test]
 async fn no_secret_is_logged_however_much_is() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (mut child, client, _) = start_told(folder.path(), &["--log", "trace"]).await;
+    let issuer = Issuer::start().await;
+    let key = Key::new("a", "ES256");
+    issuer.publish(&[&key]);
+    let flags = [
+        "--log",
+        "trace",
+        "--oidc-issuer",
+        &issuer.url,
+        "--oidc-audience",
+        AUDIENCE,
+        "--oidc-role",
+        "responder=manager",
+    ];
+    let (mut child, client, _) = start_told(folder.path(), &flags).await;
 
     tell_secrets(&client).await;
+    let jwts = tell_jwts(&client, &issuer, &key).await;
 
     child.kill().await.expect("it can be killed");
-    betrays_nothing(folder.path());
+    betrays_nothing(folder.path(), &jwts);
 }
 
 #[tokio::test]
@@ -160,7 +209,7 @@ async fn no_password_of_a_database_is_logged_however_much_is() {
     let (mut child, client, _) = start_told(folder.path(), &flags).await;
     tell_secrets(&client).await;
     child.kill().await.expect("it can be killed");
-    betrays_nothing(folder.path());
+    betrays_nothing(folder.path(), &[]);
 }
 
 #[test]

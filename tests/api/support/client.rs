@@ -63,21 +63,30 @@ impl Test {
 
     /// Opens a WebSocket that has been let in, as the admin or as the public.
     pub(crate) async fn socket(&self, token: Option<&str>) -> Socket {
-        let mut request = format!("ws://{}/graphql/ws", self.address)
-            .into_client_request()
-            .expect("a request");
-        let protocol = "graphql-transport-ws".parse().expect("a header value");
-        request.headers_mut().insert("sec-websocket-protocol", protocol);
-        let (stream, _) = tokio_tungstenite::connect_async(request)
-            .await
-            .expect("the socket opens");
-        let mut socket = Socket { stream };
+        let mut socket = self.raw_socket(None).await;
         let payload = token.map_or(json!({}), |token| json!({ "authorization": format!("Bearer {token}") }));
         socket
             .send(json!({ "type": "connection_init", "payload": payload }))
             .await;
         assert_eq!(socket.next().await["type"], "connection_ack");
         socket
+    }
+
+    /// Opens a WebSocket that has not been initialised, perhaps with a token in its header.
+    pub(crate) async fn raw_socket(&self, token: Option<&str>) -> Socket {
+        let mut request = format!("ws://{}/graphql/ws", self.address)
+            .into_client_request()
+            .expect("a request");
+        let protocol = "graphql-transport-ws".parse().expect("a header value");
+        request.headers_mut().insert("sec-websocket-protocol", protocol);
+        if let Some(token) = token {
+            let bearer = format!("Bearer {token}").parse().expect("a header value");
+            request.headers_mut().insert("authorization", bearer);
+        }
+        let (stream, _) = tokio_tungstenite::connect_async(request)
+            .await
+            .expect("the socket opens");
+        Socket { stream }
     }
 
     /// Follows a subscription on a socket of its own.

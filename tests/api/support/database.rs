@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use allclear::access::Access;
+use allclear::access::issuer::{self, Trust};
 use allclear::app::{App, Settings};
 use allclear::clock::Clock;
 use allclear::domain::time::Timestamp;
@@ -17,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::issuer::Issuer;
 use super::postgres::Cluster;
 use super::require;
 
@@ -34,6 +36,7 @@ pub(crate) struct Test {
     pub(crate) address: SocketAddr,
     pub(crate) http: reqwest::Client,
     pub(crate) url: String,
+    trust: Option<Trust>,
     stop: CancellationToken,
     serving: JoinHandle<()>,
     _folder: Option<Arc<TempDir>>,
@@ -50,6 +53,18 @@ pub(crate) async fn for_each_database_with<F: AsyncFn(&Test)>(settings: Settings
         // Apart, or the future of each test would hold all of these.
         let test = Box::pin(Test::start(place, settings.clone(), config.clone())).await;
         Box::pin(body(&test)).await;
+        test.stop().await;
+    }
+}
+
+/// The same with an issuer whose JWTs let in; what the server is told of it can be changed before.
+pub(crate) async fn for_each_database_trusting<F: AsyncFn(&Test, &mut Issuer)>(change: impl Fn(&mut Trust), body: F) {
+    for place in places().await {
+        let mut issuer = Issuer::start().await;
+        let mut trust = issuer.trust();
+        change(&mut trust);
+        let test = Box::pin(Test::start_trusting(place, Config::default(), trust)).await;
+        Box::pin(body(&test, &mut issuer)).await;
         test.stop().await;
     }
 }
@@ -101,13 +116,20 @@ impl Test {
 
     /// Starts a server with a clock of its own.
     pub(crate) async fn start_at(place: Place, settings: Settings, config: Config, clock: Clock) -> Test {
-        Test::start_listening(place, None, settings, config, clock).await
+        Test::start_listening(place, None, None, settings, config, clock).await
     }
 
-    /// The same where the database is listened to at another URL.
+    /// Starts a server that lets in who has a JWT of an issuer.
+    pub(crate) async fn start_trusting(place: Place, config: Config, trust: Trust) -> Test {
+        let clock = Clock::standing(noon());
+        Test::start_listening(place, None, Some(trust), Settings::default(), config, clock).await
+    }
+
+    /// The same where the database is listened to at another URL, and an issuer trusted.
     async fn start_listening(
         place: Place,
         listen_url: Option<String>,
+        trust: Option<Trust>,
         settings: Settings,
         config: Config,
         clock: Clock,
@@ -121,6 +143,10 @@ impl Test {
         let (access, _) = Access::open(&store, Some(ADMIN))
             .await
             .expect("the token is long enough");
+        let access = match trust.clone() {
+            Some(trust) => access.trusting(issuer::Issuer::new(trust).expect("it can be trusted")),
+            None => access,
+        };
         let app = App::new(store, access, clock, settings);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -139,6 +165,7 @@ impl Test {
             address,
             http,
             url: place.url,
+            trust,
             stop,
             serving,
             _folder: place.folder,
@@ -164,6 +191,7 @@ impl Test {
         Test::start_listening(
             place,
             listen_url,
+            self.trust.clone(),
             self.app.settings.clone(),
             Config::default(),
             self.app.clock.clone(),
