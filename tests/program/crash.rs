@@ -6,7 +6,7 @@
 //! then is laid out as files, and opened by the program's own code.
 //!
 //! `ALLCLEAR_TEST_CUTS=10000 cargo test --test program crash -- --nocapture` cuts more often, with `ALLCLEAR_SEED=2` elsewhere.
-//! A failure keeps its recording, and says how to have it again.
+//! A failure keeps its recording, which differs from run to run, and says how to have it again: `ALLCLEAR_TEST_RECORDING`.
 
 mod disk;
 mod recording;
@@ -14,7 +14,7 @@ mod trace;
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use allclear::error::Error;
 use allclear::store::{Options, Store};
@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::held::{held, said};
 use crate::random::Random;
-use crate::serving::start;
+use crate::serving::{TURN, start};
 use disk::{Disk, Files};
 use recording::Recording;
 use trace::{Effect, Record, Trace};
@@ -41,7 +41,7 @@ const GOES_ON: usize = 50;
 /// How many states are looked at side by side.
 const SIDE_BY_SIDE: usize = 4;
 
-/// What SQLite puts first into what is beside the database.
+/// Where SQLite writes changes first, and what it folds them into later.
 const WAL: &str = "allclear.db-wal";
 const DATABASE: &str = "allclear.db";
 
@@ -174,7 +174,7 @@ struct Tally {
     lost: Vec<String>,
     broken: Vec<String>,
     /// A state of those, as it was after it was looked at.
-    example: Option<PathBuf>,
+    example: Option<TempDir>,
 }
 
 impl Tally {
@@ -185,7 +185,7 @@ impl Tally {
             Found::Lost(lost) => self.lost.push(format!("{told}: {lost:?} lost")),
             Found::Broken(why) => self.broken.push(format!("{told}: {why}")),
         }
-        self.example.get_or_insert_with(|| folder.keep());
+        self.example.get_or_insert(folder);
     }
 }
 
@@ -269,7 +269,7 @@ async fn recording(bug: Option<&str>) -> Recording {
     }
 }
 
-fn story(faults: &[String], recording: Recording, example: Option<PathBuf>) -> String {
+fn story(faults: &[String], recording: Recording, example: Option<TempDir>) -> String {
     let mut story = faults.iter().take(5).fold(String::new(), |mut story, fault| {
         let _ = writeln!(story, "{fault}");
         story
@@ -281,7 +281,7 @@ fn story(faults: &[String], recording: Recording, example: Option<PathBuf>) -> S
         recording.keep().display()
     );
     if let Some(example) = example {
-        let _ = writeln!(story, "the first is in {}", example.display());
+        let _ = writeln!(story, "the first is in {}", example.keep().display());
     }
     story
 }
@@ -289,6 +289,7 @@ fn story(faults: &[String], recording: Recording, example: Option<PathBuf>) -> S
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[expect(clippy::print_stderr, reason = "it tells its figures")]
 async fn a_power_cut_loses_nothing_that_was_acknowledged_and_leaves_nothing_by_half() {
+    let _turn = TURN.lock().await;
     let recording = recording(None).await;
     let held = holds_checkpoints(&recording);
 
@@ -313,6 +314,7 @@ async fn a_power_cut_loses_nothing_that_was_acknowledged_and_leaves_nothing_by_h
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[expect(clippy::print_stderr, reason = "it tells its figures")]
 async fn commits_that_do_not_wait_for_the_disk_are_seen_to_be_lost() {
+    let _turn = TURN.lock().await;
     let recording = recording(Some(allclear::seeded::Bug::CommitNotOnDisk.as_str())).await;
     let held = holds_checkpoints(&recording);
 

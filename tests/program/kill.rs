@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
 use crate::held::{held, said};
-use crate::serving::start;
+use crate::serving::{TURN, start};
 
 /// How often it is killed, unless `ALLCLEAR_TEST_KILLS` says otherwise.
 const KILLS: usize = 50;
@@ -152,6 +152,7 @@ fn kills() -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[expect(clippy::print_stderr, reason = "it tells its figures")]
 async fn a_program_that_is_killed_again_and_again_loses_nothing_that_it_acknowledged_and_serves_again_at_once() {
+    let _turn = TURN.lock().await;
     let mut world = World::begin().await;
     let kills = kills();
 
