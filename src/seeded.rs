@@ -1,5 +1,6 @@
-//! Bugs that can be switched on, one at a time, so that the checker of delivery (`tests/delivery`) is known to see. Without
-//! the feature `seeded-bugs` each of these questions is a constant `false`, and nothing of them is in the program.
+//! Bugs that can be switched on, one at a time, so that the checkers of delivery (`tests/delivery`) and of power cuts
+//! (`tests/program/crash.rs`) are known to see. Without the feature `seeded-bugs` each of these questions is a constant
+//! `false`, and nothing of them is in the program.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use crate::domain::code::coded_enum;
 const LATE: Duration = Duration::from_millis(100);
 
 coded_enum! {
-    /// A way to break the promise of delivery (DESIGN.md, 2). Its word is what `ALLCLEAR_SEEDED_BUG` says.
+    /// A way to break the promise of delivery (DESIGN.md, 2), or that of a commit. Its word is what `ALLCLEAR_SEEDED_BUG` says.
     pub enum Bug {
         /// Numbers are taken by a statement of their own, so that they become visible out of order.
         NumberBeforeLock = "number-before-lock",
@@ -35,6 +36,8 @@ coded_enum! {
         RejoinEarly = "rejoin-early",
         /// What was rendered for one audience is shown to the other.
         AudienceForgotten = "audience-forgotten",
+        /// A change is acknowledged before it is on SQLite's disk, as `synchronous=NORMAL` has it.
+        CommitNotOnDisk = "commit-not-on-disk",
     }
 }
 

@@ -9,6 +9,7 @@ mod record;
 mod timeline;
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -204,7 +205,23 @@ impl std::fmt::Display for Kind {
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {} {}: {}", self.file, self.kind, self.id, self.reason)
+        let (id, reason) = (InLine(&self.id), InLine(&self.reason));
+        write!(f, "{}: {} {id}: {reason}", self.file, self.kind)
+    }
+}
+
+/// Foreign text in a line for people: what would break the line, or tell their terminal something, is spelt out.
+struct InLine<'a>(&'a str);
+
+impl std::fmt::Display for InLine<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for character in self.0.chars() {
+            match character.is_control() {
+                true => write!(f, "{}", character.escape_default())?,
+                false => f.write_char(character)?,
+            }
+        }
+        Ok(())
     }
 }
 

@@ -48,3 +48,5 @@ pub use request_id::RequestId;
 pub use router::router;
 pub use server::{Connections, Patience, Stop, serve};
 pub use throttle::Rate;
+#[doc(hidden)]
+pub use websocket::frame::{Message, read_frames};

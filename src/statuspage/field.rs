@@ -112,7 +112,7 @@ impl<'a> Fields<'a> {
 /// The id in a list of ids, or of whole objects.
 pub(super) fn id_of(value: &Value) -> Option<String> {
     match value {
-        Value::String(id) => Some(id.clone()),
+        Value::String(id) => Some(id.clone()).filter(|id| !id.is_empty()),
         Value::Object(_) => Fields::of(value, "").ok()?.id("id").ok()?,
         _ => None,
     }

@@ -129,7 +129,9 @@ impl Incident {
         } else {
             let resolved = head.shown(|status| status == IncidentStatus::Resolved).1;
             let last = head.shown(|status| status != IncidentStatus::Postmortem).1;
-            resolved_at.or(resolved).or(last)
+            // One that has nothing but its postmortem was over by then.
+            let shown = head.shown(|_| true).0;
+            resolved_at.or(resolved).or(last).or(shown)
         };
         for component in &head.components {
             let named = |update: &Update<_>| update.changes.iter().any(|change| change.component == *component);

@@ -232,6 +232,19 @@ fn a_postmortem_goes_with_its_entry() {
 }
 
 #[test]
+fn an_incident_of_nothing_but_its_postmortem_is_over_by_then() {
+    let entry = json!([update("u1", "postmortem", "2024-03-12T10:45:00.001Z")]);
+    for fields in [
+        json!({ "status": "postmortem", "incident_updates": entry, "resolved_at": null }),
+        json!({ "status": "resolved", "incident_updates": entry, "resolved_at": null }),
+    ] {
+        let read = one(&fields);
+        assert_eq!(read.status, IncidentStatus::Postmortem);
+        assert_eq!(read.resolved_at, Some(at("2024-03-12T10:45:00.001Z")));
+    }
+}
+
+#[test]
 fn one_bad_record_is_named_and_the_others_go_on() {
     let cases = [
         (json!({ "status": "fixed" }), "status is not a known word: \"fixed\""),
@@ -265,6 +278,33 @@ fn one_bad_record_is_named_and_the_others_go_on() {
             "incidents.json: incident at place 2: id is missing",
             "incidents.json: incident at place 3: is not an object: 5"
         ]
+    );
+}
+
+#[test]
+fn a_record_whose_id_is_empty_is_named_by_its_place() {
+    let list = json!({ "incidents": ["", { "id": "" }], "components": [{ "id": "", "name": "Map" }] });
+    let read = capture(&[("summary.json", list)]);
+
+    let reasons: Vec<String> = read.unreadable.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        reasons,
+        [
+            "summary.json: component at place 1: id is missing",
+            "summary.json: incident at place 1: is not an object: \"\"",
+            "summary.json: incident at place 2: id is missing"
+        ]
+    );
+}
+
+#[test]
+fn a_refusal_is_one_line_that_tells_a_terminal_nothing() {
+    let list = json!({ "incidents": [{ "id": "a\u{1b}[2J\n\u{9b}b é", "status": "\u{9b}", "name": "x" }] });
+    let read = capture(&[("incidents.json", list)]);
+
+    assert_eq!(
+        read.unreadable[0].to_string(),
+        "incidents.json: incident a\\u{1b}[2J\\n\\u{9b}b é: incident_updates: there are none"
     );
 }
 

@@ -20,6 +20,7 @@ use super::setting;
 use super::turn::Turns;
 use crate::domain::cursor::Epoch;
 use crate::error::Error;
+use crate::seeded::{Bug, seeded};
 
 /// How long a request waits for a connection or a statement before the database counts as away: a client gets its
 /// 503 within 3.5 s (`BAD_INPUTS.md`, 39).
@@ -212,7 +213,7 @@ async fn sqlite(options: &Options) -> Result<(DatabaseConnection, DatabaseConnec
         .map_sqlx_sqlite_opts(|sqlite| {
             sqlite
                 .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full)
+                .synchronous(synchronous())
                 .foreign_keys(true)
                 .busy_timeout(AWAY_AFTER)
                 .create_if_missing(true)
@@ -236,6 +237,14 @@ async fn sqlite(options: &Options) -> Result<(DatabaseConnection, DatabaseConnec
         });
     let reader = Database::connect(read).await.map_err(ConnectError::Open)?;
     Ok((writer, reader))
+}
+
+/// A commit is on the disk before anybody is told of it.
+fn synchronous() -> SqliteSynchronous {
+    match seeded(Bug::CommitNotOnDisk) {
+        true => SqliteSynchronous::Normal,
+        false => SqliteSynchronous::Full,
+    }
 }
 
 /// Whether a connection may be used again: not where a transaction is thought to be open. SQLite itself undoes one that

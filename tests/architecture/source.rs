@@ -23,7 +23,7 @@ impl Source {
 pub(crate) fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    for folder in ["src", "migration/src", "tests", "bench"] {
+    for folder in ["src", "migration/src", "tests", "bench", "fuzz"] {
         walk(root, &root.join(folder), &mut found);
     }
     found.sort_by(|one: &Source, other| one.path.cmp(&other.path));

@@ -6,12 +6,13 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, FromQueryResult, Statement};
+use sea_orm::Database;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
-use crate::serving::start;
+use crate::held::{held, said};
+use crate::serving::{TURN, start};
 
 /// How often it is killed, unless `ALLCLEAR_TEST_KILLS` says otherwise.
 const KILLS: usize = 50;
@@ -31,53 +32,6 @@ const MOVED: u64 = 4_000;
 /// After how many kills the whole file is looked through as well.
 const THOROUGH: usize = 10;
 
-/// What the database holds, as statements of our own find it.
-#[derive(Debug, FromQueryResult)]
-struct Held {
-    updates: i64,
-    told: i64,
-    commands: i64,
-    events: i64,
-    head: i64,
-    versions: i64,
-    changes: i64,
-}
-
-const HELD: &str = "SELECT
-    (SELECT COUNT(*) FROM timeline_update) AS updates,
-    (SELECT COUNT(*) FROM event WHERE subject_kind = 'incident') AS told,
-    (SELECT COUNT(*) FROM audit) AS commands,
-    (SELECT COUNT(*) FROM event) AS events,
-    (SELECT staff_head FROM page_log) AS head,
-    (SELECT COALESCE(SUM(version), 0) FROM incident) AS versions,
-    (SELECT COUNT(*) FROM event WHERE kind = 'component_status_changed') AS changes";
-
-async fn held(db: &DatabaseConnection) -> Held {
-    let asked = Statement::from_string(DbBackend::Sqlite, HELD);
-    let found = Held::find_by_statement(asked).one(db).await.expect("an answer");
-    found.expect("a row")
-}
-
-/// Each change is there as a whole, or not at all: each of its parts is counted, and they are equally many.
-fn whole(held: &Held) {
-    // The page and its component were one command and one event each.
-    assert_eq!(held.updates, held.told, "{held:?}");
-    assert_eq!(held.updates, held.versions, "{held:?}");
-    assert_eq!(held.updates + 2, held.commands, "{held:?}");
-    assert_eq!(held.updates + held.changes + 2, held.events, "{held:?}");
-    assert_eq!(held.events, held.head, "{held:?}");
-}
-
-/// How often each text is there that begins so.
-async fn said(db: &DatabaseConnection, prefix: &str) -> Vec<String> {
-    let asked = "SELECT body FROM timeline_update WHERE body LIKE ?";
-    let asked = Statement::from_sql_and_values(DbBackend::Sqlite, asked, [format!("{prefix}%").into()]);
-    let rows = db.query_all_raw(asked).await.expect("an answer");
-    rows.iter()
-        .map(|row| row.try_get("", "body").expect("a text"))
-        .collect()
-}
-
 /// All that is written to while it is killed.
 struct World {
     folder: TempDir,
@@ -94,9 +48,13 @@ impl World {
         let folder = TempDir::with_prefix("allclear-kill-").expect("a folder");
         let (mut child, client, _) = start(folder.path()).await;
         let page = client
-            .make("pageCreate", json!({ "slug": "shop", "name": "Shop" }), "page")
+            .make(
+                "pageCreate",
+                json!({ "slug": "shop", "name": "Shop", "idempotencyKey": "page" }),
+                "page",
+            )
             .await;
-        let input = json!({ "page": page, "name": "Checkout" });
+        let input = json!({ "page": page, "name": "Checkout", "idempotencyKey": "component" });
         let component = client.make("componentCreate", input, "component").await;
         child.kill().await.expect("it can be killed");
         World {
@@ -115,7 +73,9 @@ impl World {
         self.starts.push(took);
         self.check(round).await;
         let opened = format!("{round}-opened");
-        let input = json!({ "page": self.page, "title": "Checkout fails", "body": opened });
+        let input = json!({
+            "page": self.page, "title": "Checkout fails", "body": opened, "idempotencyKey": opened,
+        });
         let incident = client.make("incidentOpen", input, "incident").await;
         self.acknowledged.insert(opened);
 
@@ -136,7 +96,9 @@ impl World {
                     let body = format!("{round}-{writer}-{turn}");
                     let status = ["MAJOR_OUTAGE", "DEGRADED_PERFORMANCE", "OPERATIONAL"][turn % 3];
                     let components = json!([{ "component": component, "status": status }]);
-                    let input = json!({ "incident": incident, "body": body, "components": components });
+                    let input = json!({
+                        "incident": incident, "body": body, "components": components, "idempotencyKey": body,
+                    });
                     let said = client.mutate("incidentUpdatePost", input, "update { id }").await;
                     if said.is_none() {
                         return;
@@ -154,16 +116,16 @@ impl World {
     /// What was acknowledged up to a round is there, and everything is there as a whole.
     async fn check(&self, round: usize) {
         let db = Database::connect(&self.db).await.expect("the file is there");
-        let found = held(&db).await;
+        let found = held(&db).await.expect("an answer");
         let is_thorough = round.is_multiple_of(THOROUGH);
         let prefix = match (is_thorough, round.checked_sub(1)) {
             (false, Some(last)) => format!("{last}-"),
             _ => String::new(),
         };
-        let said = said(&db, &prefix).await;
+        let said = said(&db, &prefix).await.expect("an answer");
         db.close().await.expect("the connection closes");
 
-        whole(&found);
+        assert!(found.is_whole(), "{found:?}");
         let distinct: HashSet<&String> = said.iter().collect();
         assert_eq!(distinct.len(), said.len(), "nothing is there twice");
         let lost: Vec<&String> = self
@@ -190,6 +152,7 @@ fn kills() -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[expect(clippy::print_stderr, reason = "it tells its figures")]
 async fn a_program_that_is_killed_again_and_again_loses_nothing_that_it_acknowledged_and_serves_again_at_once() {
+    let _turn = TURN.lock().await;
     let mut world = World::begin().await;
     let kills = kills();
 

@@ -1,12 +1,18 @@
 //! The program as people run it: what README says, told to a shell.
 
+#[cfg(target_os = "linux")]
+mod crash;
 mod full;
 #[expect(dead_code, reason = "tests/api asks more of it")]
 #[path = "../api/support/issuer.rs"]
 mod issuer;
+mod held;
 mod kill;
 #[path = "../api/support/postgres.rs"]
 mod postgres;
+#[expect(dead_code, reason = "what is chosen here needs less of it")]
+#[path = "../delivery/random.rs"]
+mod random;
 #[path = "../api/support/require.rs"]
 mod require;
 mod running;

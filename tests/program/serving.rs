@@ -8,11 +8,15 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::Mutex;
 
 use crate::running::command;
 
 /// The token of every server here.
 pub(crate) const ADMIN: &str = "program-admin-token-of-at-least-32-characters";
+
+/// Held by tests that measure, and by those that would spoil what others measure: one goes after another.
+pub(crate) static TURN: Mutex<()> = Mutex::const_new(());
 
 /// The way to a server.
 pub(crate) struct Client {

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::running::command;
-use crate::serving::{Client, start_as};
+use crate::serving::{Client, TURN, start_as};
 
 /// How many stop reading.
 const STALLED: usize = 500;
@@ -179,6 +179,7 @@ async fn stall(client: &Client, id: u32, page: &str, watchers: &mut [Reader]) ->
 #[cfg(target_os = "linux")]
 #[expect(clippy::print_stderr, reason = "it tells its figures")]
 async fn readers_that_stop_reading_are_closed_in_time_and_cost_nobody_anything() {
+    let _turn = TURN.lock().await;
     let folder = tempfile::tempdir().expect("a folder");
     // glibc's allocator would keep most of what it was given back.
     let mut program = command(folder.path());

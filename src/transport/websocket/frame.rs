@@ -23,7 +23,7 @@ const MAX_CONTROL: u64 = 125;
 
 /// Something whole that a client sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Message {
+pub enum Message {
     Text(String),
     Ping(Vec<u8>),
     Pong,
@@ -43,6 +43,25 @@ pub(super) struct Decoder {
     skipped: u64,
     /// How many frames were read since somebody asked.
     frames: u32,
+}
+
+/// All that is read of a client's bytes, which come in these pieces: up to its close or to what cannot be read on from.
+/// What is refused is told by the code the socket is closed with. For what is tried on it from outside (`fuzz/`).
+pub fn read_frames<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, limit: usize) -> Vec<Result<Message, u16>> {
+    let mut decoder = Decoder::new(limit);
+    let mut read = Vec::new();
+    for piece in pieces {
+        decoder.feed(piece);
+        while let Some(next) = decoder.next().map_err(|close| close.code).transpose() {
+            let is_last = !matches!(next, Ok(Message::Text(_) | Message::Ping(_) | Message::Pong))
+                && next != Err(Close::TOO_BIG.code);
+            read.push(next);
+            if is_last {
+                return read;
+            }
+        }
+    }
+    read
 }
 
 /// The head of a frame.

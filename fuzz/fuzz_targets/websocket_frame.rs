@@ -1,0 +1,5 @@
+//! Frames, as the engine makes them up.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| allclear_fuzz::websocket_frame::holds(bytes));
