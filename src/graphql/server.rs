@@ -34,7 +34,7 @@ pub struct Limits {
     pub subscriptions_per_socket: i32,
     /// The most frames a client may send on a WebSocket in a second.
     pub frames_per_second: i32,
-    /// The most WebSockets and streams from one address at a time; null where there is no such limit.
+    /// The most sockets and streams from one address at a time; null where there is no such limit.
     pub sockets_per_address: Option<i32>,
     /// What one token, or one address without one, may ask for in a second, by what documents cost (`extensions.cost`) and
     /// a little for each request; null where there is no such limit.

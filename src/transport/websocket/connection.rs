@@ -80,7 +80,10 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
         }
     }
 
-    // Not an `async fn`: that holds what it is given twice, as long as it runs.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async function holds what it is given twice, for as long as it runs"
+    )]
     pub(super) fn serve(mut self) -> impl Future<Output = ()> + Send {
         async move {
             match self.run().await {
