@@ -195,8 +195,9 @@ impl Access {
             return Err(Error::Forbidden);
         };
         let until = now.plus_millis(seconds * 1000);
-        let ticket = match (holder.key, caller.expires_at) {
-            (Some(key), Some(expires_at)) => {
+        let ticket = match (holder.token, holder.key, caller.expires_at) {
+            (Some(token), None, _) => seal.ticket(token, until),
+            (None, Some(key), Some(expires_at)) => {
                 let (role, scope) = (holder.role, holder.scope.clone());
                 let stated = Stated {
                     key,
@@ -206,7 +207,8 @@ impl Access {
                 };
                 seal.visitor_ticket(&stated, until)
             }
-            _ => seal.ticket(holder.token.unwrap_or_default(), until),
+            _ if Arc::ptr_eq(holder, &self.bootstrap) => seal.ticket(Uuid::nil(), until),
+            _ => return Err(Error::Forbidden),
         };
         Ok((ticket, until))
     }
@@ -245,15 +247,19 @@ impl Access {
         })
     }
 
-    /// Looks at the JWTs and the tokens that subscriptions were opened with, and keeps which tokens were seen.
+    /// Looks at the tokens that subscriptions were opened with, and keeps which were seen.
     ///
     /// # Errors
     /// Those of the database; the next look makes up for it.
     pub async fn tend(&self, store: &Store, now: Timestamp) -> Result<()> {
+        self.keyring.tend(store, now).await
+    }
+
+    /// Looks at the JWTs that subscriptions were opened with. It waits for nothing.
+    pub fn tend_visitors(&self, now: Timestamp) {
         if let Some(issuer) = &self.issuer {
             issuer.tend(now);
         }
-        self.keyring.tend(store, now).await
     }
 
     /// Asks the issuer of JWTs for its keys, if there is one, and it is time to.

@@ -80,7 +80,14 @@ fn start_background(app: &Arc<App>, stop: &CancellationToken) -> impl Future<Out
             async move { app.access.tend(&app.store, app.clock.now()).await }
         }
     }));
-    // Apart from the tokens, as it may wait for the issuer, for which nothing else need wait.
+    // Each apart, as the tokens may wait for the database, and the keys for the issuer.
+    let visitors = tokio::spawn(every(TENDING, stop.clone(), {
+        let app = Arc::clone(app);
+        move || {
+            app.access.tend_visitors(app.clock.now());
+            std::future::ready(Ok(()))
+        }
+    }));
     let keys = tokio::spawn({
         let (app, stop) = (Arc::clone(app), stop.clone());
         let kept = every(TENDING, stop.clone(), move || {
@@ -104,7 +111,7 @@ fn start_background(app: &Arc<App>, stop: &CancellationToken) -> impl Future<Out
     }));
     async move {
         // They end by `stop`; a panic in one was logged where it happened.
-        let _ = tokio::join!(tailer, listening, automation, tending, keys, pruning);
+        let _ = tokio::join!(tailer, listening, automation, tending, visitors, keys, pruning);
     }
 }
 

@@ -79,7 +79,7 @@ pub struct Issuer {
 struct Visitors {
     /// By a hash of the JWT or ticket. Only such are kept as were found to be good, and those that nothing holds are let go.
     known: HashMap<[u8; 32], Arc<Visitor>>,
-    /// Those whose pages are others since, for what they opened.
+    /// Those whose pages are others since, or who have ended, for what they opened.
     replaced: Vec<Arc<Visitor>>,
 }
 
@@ -114,6 +114,11 @@ impl Visitor {
 
     fn is_fresh(&self) -> bool {
         lock(&self.looked).elapsed() < FRESH
+    }
+
+    /// Whether it has ended what it opened. That stays so, also where its key comes back.
+    fn is_over(&self) -> bool {
+        *self.has_ended.borrow()
     }
 }
 
@@ -247,7 +252,11 @@ impl Issuer {
     /// Somebody whose pages were looked up just now, or who names none.
     fn known(&self, name: [u8; 32]) -> Option<Arc<Visitor>> {
         let visitors = lock(&self.visitors);
-        visitors.known.get(&name).filter(|known| known.is_fresh()).cloned()
+        visitors
+            .known
+            .get(&name)
+            .filter(|known| known.is_fresh() && !known.is_over())
+            .cloned()
     }
 
     /// One visitor for all who show the same.
@@ -255,6 +264,7 @@ impl Issuer {
         let mut visitors = lock(&self.visitors);
         if let Some(known) = visitors.known.get(&name)
             && known.holder == visitor.holder
+            && !known.is_over()
         {
             *lock(&known.looked) = Instant::now();
             return Arc::clone(known);

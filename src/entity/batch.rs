@@ -4,10 +4,15 @@ use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, QueryTr
 
 use crate::error::Result;
 
-/// Statements in the order in which they take effect, once they are sent.
+/// How many statements go in one text at most: all of an ordinary change. Texts are kept prepared, a hundred of them, and one
+/// of a thousand statements would take megabytes for what may never come again.
+const TOGETHER: usize = 8;
+
+/// Statements in the order in which they take effect, once they are sent. They change rows that are there, and locked: how many
+/// they have changed is not looked at.
 ///
-/// SQLite works on a thread of its own, and to wake it and be woken again takes longer than most statements do: there, a
-/// batch is one text. PostgreSQL takes parameters with one statement at a time.
+/// SQLite works on a thread of its own, and to wake it and be woken again takes longer than most statements do: there, some go
+/// in one text. PostgreSQL takes parameters with one statement at a time.
 #[must_use = "nothing happens until it is sent"]
 #[derive(Debug)]
 pub(crate) struct Batch {
@@ -43,28 +48,29 @@ impl Batch {
     /// # Errors
     /// That of the first that fails.
     pub(crate) async fn send(self, db: &impl ConnectionTrait) -> Result<()> {
-        let statements = match self.backend {
-            DbBackend::Sqlite => joined(self.statements),
-            _ => self.statements,
+        let together = match self.backend {
+            DbBackend::Sqlite => TOGETHER,
+            _ => 1,
         };
-        for statement in statements {
+        let mut statements = self.statements.into_iter();
+        while let Some(mut statement) = statements.next() {
+            for next in statements.by_ref().take(together - 1) {
+                join(&mut statement, next);
+            }
             db.execute_raw(statement).await?;
         }
         Ok(())
     }
 }
 
-/// All of them as one, which has the values of all in their order; none for none.
-fn joined(statements: Vec<Statement>) -> Vec<Statement> {
-    let mut statements = statements.into_iter();
-    let Some(mut all) = statements.next() else {
-        return Vec::new();
-    };
-    for statement in statements {
-        all.sql.push_str(";\n");
-        all.sql.push_str(&statement.sql);
-        let values = statement.values.map(|values| values.0).unwrap_or_default();
-        all.values.get_or_insert_with(|| Values(Vec::new())).0.extend(values);
-    }
-    vec![all]
+/// Puts a statement after another in one text, and its values after the other's.
+fn join(statement: &mut Statement, next: Statement) {
+    statement.sql.push_str(";\n");
+    statement.sql.push_str(&next.sql);
+    let values = next.values.map(|values| values.0).unwrap_or_default();
+    statement
+        .values
+        .get_or_insert_with(|| Values(Vec::new()))
+        .0
+        .extend(values);
 }

@@ -62,7 +62,7 @@ pub trait Authenticate: Clone + Send + Sync + 'static {
 pub enum Refused {
     /// The token is wrong, revoked or expired: one answer for all three, so that none can be told apart.
     Unauthenticated,
-    /// The token could not be looked up: the database is away.
+    /// The token could not be looked up: the database is away, or the issuer of a JWT.
     Unavailable,
 }
 
@@ -132,6 +132,11 @@ impl Credentials {
             ticket,
             ..Credentials::of_headers(&parts.headers, &parts.extensions, proxies)?
         })
+    }
+
+    /// Whether there is anything to be looked at.
+    pub(super) const fn has_any(&self) -> bool {
+        self.bearer.is_some() || self.ticket.is_some()
     }
 
     /// The token that was given.

@@ -77,7 +77,13 @@ impl<E: Engine, A: Authenticate> Edge<E, A> {
                     .charge(Payer::Address(credentials.address()), WRONG_TOKEN)?;
                 Err(Refused::Unauthenticated.into())
             }
-            Err(refused) => Err(refused.into()),
+            Err(refused) => {
+                // Looking has cost something, whatever would have come of it.
+                if credentials.has_any() {
+                    self.throttle.charge(Payer::Address(credentials.address()), 0)?;
+                }
+                Err(refused.into())
+            }
         }
     }
 }

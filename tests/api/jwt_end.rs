@@ -104,11 +104,7 @@ async fn what_a_jwt_opened_ends_when_its_time_and_the_skew_are_over() {
         all_end(test, &text, async || {
             test.pass_minutes(1);
             // The look at all that is open passes it over.
-            test.app
-                .access
-                .tend(&test.app.store, test.app.clock.now())
-                .await
-                .expect("the database answers");
+            test.app.access.tend_visitors(test.app.clock.now());
             assert_eq!(test.respond("{ viewer { role } }", json!({}), Some(&text)).await.0, 200);
             test.pass_minutes(1);
         })

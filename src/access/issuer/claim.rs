@@ -17,6 +17,9 @@ const MAX_SUBJECT: usize = 255;
 /// The most pages that a JWT may name, as of a token.
 const MAX_PAGES: usize = 100;
 
+/// What Keycloak claims as `typ` of JWTs that are not for asking an API.
+const NOT_TO_LET_IN: [&str; 4] = ["ID", "Logout", "Offline", "Refresh"];
+
 /// What stands for all pages.
 const ALL_PAGES: &str = "*";
 
@@ -65,6 +68,11 @@ impl Policy {
         // It holds only for who proves to have a key, which a bearer does not.
         if claims.contains_key("cnf") {
             return Err("it is bound to a key");
+        }
+        // Those for logging out, and Keycloak's for other ends, which say so here alone.
+        let said = claims.get("typ").and_then(Value::as_str);
+        if claims.contains_key("events") || said.is_some_and(|said| NOT_TO_LET_IN.contains(&said)) {
+            return Err("it is not to let somebody in");
         }
         Ok(Claims {
             subject: subject(claims)?,
@@ -227,6 +235,19 @@ mod tests {
         }
         assert!(read(json!({ "sub": "x".repeat(255) })).is_ok());
         assert!(read(json!({ "cnf": { "jkt": "x" } })).is_err());
+    }
+
+    #[test]
+    fn what_an_issuer_makes_for_other_ends_opens_nothing() {
+        let logout = "http://schemas.openid.net/event/backchannel-logout";
+        for other in [
+            json!({ "events": { logout: {} } }),
+            json!({ "typ": "ID" }),
+            json!({ "typ": "Refresh" }),
+        ] {
+            assert!(read(other.clone()).is_err(), "{other}");
+        }
+        assert!(read(json!({ "typ": "Bearer" })).is_ok());
     }
 
     #[test]

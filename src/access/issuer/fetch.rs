@@ -25,6 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// The most bytes of an answer: a hundred keys of the longest kind, without certificates.
 const MAX_BYTES: usize = 256 * 1024;
 
+/// How much of another issuer's name is told, in bytes.
+const LONGEST_WORD: usize = 200;
+
 /// Where an issuer says where its keys are (OpenID Connect Discovery 1.0, 4).
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
@@ -135,7 +138,7 @@ impl Fetcher {
         if found.issuer != self.issuer {
             return Err(format!(
                 "{place}: it is the configuration of another issuer, {:?}",
-                found.issuer
+                beginning(&found.issuer)
             ));
         }
         let jwks = address(&found.jwks_uri).map_err(|why| format!("{place}: {why}"))?;
@@ -171,6 +174,11 @@ fn told(error: &dyn StdError) -> String {
         source = cause.source();
     }
     text
+}
+
+/// As much of what an issuer says as is worth a line of the log.
+fn beginning(text: &str) -> &str {
+    &text[..text.floor_char_boundary(LONGEST_WORD)]
 }
 
 #[cfg(test)]

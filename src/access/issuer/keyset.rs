@@ -39,10 +39,11 @@ struct State {
 }
 
 impl State {
-    /// Whether so much time is over since it was asked. A clock that was put back makes no difference.
+    /// Whether so much time is over since it was asked. A clock that was put back by more than a minute makes no difference;
+    /// by less, it may be that of somebody who looked at it before another asked.
     fn is_due(&self, now: Timestamp, millis: i64) -> bool {
         self.asked_at
-            .is_none_or(|asked| !(0..millis).contains(&now.millis_since(asked)))
+            .is_none_or(|asked| !(-ASKING_MILLIS..millis).contains(&now.millis_since(asked)))
     }
 }
 
@@ -68,8 +69,15 @@ impl Asking {
         let mut state = self.0.state();
         match found {
             Ok(keys) => {
-                if !state.is_well {
-                    tracing::info!(keys = keys.len(), "the issuer of JWTs has told its keys");
+                match keys.len() {
+                    0 => tracing::warn!(
+                        known = state.keys.len(),
+                        "the issuer of JWTs tells no key that is of use here: no JWT lets in"
+                    ),
+                    keys if !state.is_well || keys != state.keys.len() => {
+                        tracing::info!(keys, "the issuer of JWTs has told its keys");
+                    }
+                    _ => {}
                 }
                 state.is_well = true;
                 state.keys = keys;
@@ -167,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_time_again_after_a_minute_or_when_the_clock_was_put_back() {
+    fn it_is_time_again_after_a_minute_or_when_the_clock_was_put_back_by_one() {
         let at = Timestamp::from_millis;
         let mut state = State::default();
         assert!(state.is_due(at(0), ASKING_MILLIS));
@@ -178,7 +186,8 @@ mod tests {
             (1_000_000, false),
             (1_059_999, false),
             (1_060_000, true),
-            (999_999, true),
+            (999_999, false),
+            (939_999, true),
             (0, true),
         ] {
             assert_eq!(state.is_due(at(now), ASKING_MILLIS), is_due, "{now}");

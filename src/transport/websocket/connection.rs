@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_graphql::Request;
 use axum::http::StatusCode;
+use futures_util::FutureExt;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::frame;
@@ -122,7 +123,10 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
                 unsent = wire.tend(patience) => return unsent.into(),
                 Some((key, event)) = self.operations.next() => Box::pin(self.tell(key, event)).await,
                 () = alarm.as_mut() => {
-                    let flow = Box::pin(self.ring(std::mem::replace(&mut heard, false))).await;
+                    // What came while something was sent for long was not looked at yet.
+                    let received = self.socket.receive().now_or_never();
+                    let heard = std::mem::replace(&mut heard, false) || received.is_some();
+                    let flow = Box::pin(self.ring(heard, received)).await;
                     // Time spent on sending is no silence of the peer's.
                     alarm.as_mut().reset(Instant::now() + ping_every);
                     flow
@@ -135,7 +139,13 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
     }
 
     /// Asks a peer whether it is still there, unless it has been silent for too long already.
-    async fn ring(&mut self, heard: bool) -> Flow {
+    async fn ring(&mut self, heard: bool, received: Option<Received>) -> Flow {
+        if let Some(received) = received {
+            let flow = self.receive(received).await;
+            if flow.is_break() {
+                return flow;
+            }
+        }
         if !self.protocol.is_initialised() {
             return ControlFlow::Break(End::Close(Close::INIT_TIMEOUT));
         }
@@ -188,9 +198,11 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
     }
 
     async fn authenticate(&mut self, token: Option<String>) -> Flow {
-        let bearer = match (token, &self.bearer) {
-            (Some(token), _) => Ok(Some(token)),
-            (None, given) => given.clone(),
+        // It is looked at once, and not kept.
+        let given = std::mem::replace(&mut self.bearer, Ok(None));
+        let bearer = match token {
+            Some(token) => Ok(Some(token)),
+            None => given,
         };
         let sender = match bearer {
             Ok(bearer) => self.edge.let_in(&Credentials::new(bearer, self.from)).await,
