@@ -3,6 +3,7 @@
 pub(crate) mod client;
 mod cluster;
 pub(crate) mod database;
+mod harm;
 pub(crate) mod import;
 pub(crate) mod lines;
 pub(crate) mod log;
@@ -14,4 +15,5 @@ pub(crate) mod statements;
 pub(crate) mod words;
 
 pub(crate) use database::for_each_database;
+pub(crate) use harm::{blameless, harmless};
 pub(crate) use state::unchanged;
