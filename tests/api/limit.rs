@@ -1,5 +1,7 @@
 //! What a request may ask for, where the schema matters.
 
+use std::sync::Arc;
+
 use allclear::app::Settings;
 use allclear::transport::Config;
 use allclear::transport::preflight::Limits;
@@ -82,7 +84,11 @@ async fn a_schema_that_is_not_told_is_not_found_out_by_errors() {
             .await;
         assert_eq!((status, code(&answer)), (400, "INTROSPECTION_DISABLED"));
 
-        for document in ["{ pge(slug: \"x\") { id } }", "{ page(slog: \"x\") { id } }"] {
+        for document in [
+            "{ pge(slug: \"x\") { id } }",
+            "{ page(slog: \"x\") { id } }",
+            "{ page(slug: \"x\") { id @skip(iff: true) } }",
+        ] {
             let answer = test.public_answer(document, json!({})).await;
             assert_eq!(code(&answer), "GRAPHQL_VALIDATION_FAILED");
             assert!(!answer.to_string().contains("Did you mean"), "{answer}");
@@ -100,6 +106,28 @@ async fn a_schema_that_is_not_told_is_not_found_out_by_errors() {
             told.contains("GRAPHQL_VALIDATION_FAILED") && !told.contains("Did you mean"),
             "{told}"
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn names_are_compared_only_where_they_may_be_suggested() {
+    for_each_database(async |test| {
+        let limits = allclear::graphql::Limits {
+            body_bytes: 1,
+            document_bytes: 1,
+            document_tokens: 1,
+            document_nesting: 1,
+            document_cost: 1,
+            subscriptions_per_socket: 1,
+        };
+        for suggests in [true, false] {
+            let schema = allclear::graphql::schema(Arc::clone(&test.app), limits.clone(), suggests);
+            for document in ["{ pge(slug: \"x\") { id } }", "{ page(slog: \"x\") { id } }"] {
+                let told = format!("{:?}", schema.execute(document).await.errors);
+                assert_eq!(told.contains("Did you mean"), suggests, "{told}");
+            }
+        }
     })
     .await;
 }
