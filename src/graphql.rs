@@ -42,9 +42,14 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
         .register_output_type::<user_error::UserError>()
 }
 
-/// The schema over a running server.
-pub fn schema(app: Arc<App>, limits: Limits) -> Schema {
-    builder().data(app).data(limits).finish()
+/// The schema over a running server. Unless it is one that suggests, an error does not say which names are like one that is
+/// unknown: comparing a name of 64 KB with all that there are takes longer than the rest of the request.
+pub fn schema(app: Arc<App>, limits: Limits, suggests: bool) -> Schema {
+    let builder = builder().data(app).data(limits);
+    match suggests {
+        true => builder.finish(),
+        false => builder.disable_suggestions().finish(),
+    }
 }
 
 /// Lets a request in: its resolvers learn who sent it.

@@ -37,7 +37,7 @@ pub async fn run(app: Arc<App>, listener: TcpListener, config: Config, stop: imp
         head: config.head_timeout,
         end: grace,
     };
-    let schema = graphql::schema(Arc::clone(&app), limits);
+    let schema = graphql::schema(Arc::clone(&app), limits, config.limits.introspectable);
     let router = transport::router(
         Api::new(Arc::clone(&app), schema),
         Door(Arc::clone(&app)),

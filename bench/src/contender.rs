@@ -164,6 +164,11 @@ impl Publisher {
     }
 }
 
+/// Allclear as it comes, on a fresh database; with these options beside.
+pub(crate) fn as_it_comes(programs: &Programs, options: &[&str]) -> anyhow::Result<Server> {
+    allclear::as_it_comes(programs, options).context("cannot start Allclear")
+}
+
 /// Says where a server listens, for the bench to read.
 fn say_address(address: SocketAddr) {
     println!("http://{address}/");

@@ -30,11 +30,16 @@ impl Http {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
         request.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
-        self.stream.get_mut().write_all(request.as_bytes())?;
-        self.answer()
+        let (status, body) = self.exchange(request.as_bytes())?;
+        if !(200..300).contains(&status) {
+            bail!("{status}: {body}");
+        }
+        Ok(body)
     }
 
-    fn answer(&mut self) -> anyhow::Result<String> {
+    /// Sends a request as it stands, and returns the status and the body of the answer.
+    pub(crate) fn exchange(&mut self, request: &[u8]) -> anyhow::Result<(u16, String)> {
+        self.stream.get_mut().write_all(request)?;
         let status = self.line()?;
         let mut length = None;
         loop {
@@ -51,11 +56,8 @@ impl Http {
         let length = length.with_context(|| format!("an answer without a length: {status}"))?;
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;
-        let body = String::from_utf8(body)?;
-        if !status.starts_with("HTTP/1.1 2") {
-            bail!("{status}: {body}");
-        }
-        Ok(body)
+        let status = status.split(' ').nth(1).and_then(|status| status.parse().ok());
+        Ok((status.context("an answer without a status")?, String::from_utf8(body)?))
     }
 
     fn line(&mut self) -> anyhow::Result<String> {

@@ -17,7 +17,7 @@ use clap::{Parser, Subcommand};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use contender::{Contender, Programs};
-use scenario::{all, back_to_back, fanout, memory, storm};
+use scenario::{all, attack, back_to_back, fanout, memory, storm};
 
 #[derive(Parser)]
 #[command(about = "Measures what a delivered message costs Allclear, beside bare servers that send the same bytes.")]
@@ -38,6 +38,8 @@ enum Scenario {
     Storm(storm::Args),
     /// Events as fast as all subscribers keep up.
     BackToBack(back_to_back::Args),
+    /// Two attackers send documents past the limits: how long `/healthz` takes meanwhile.
+    Attack(attack::Args),
     /// Everything that BENCHMARKS.md shows.
     All(all::Args),
     /// Is one of the servers. The bench starts it.
@@ -53,6 +55,7 @@ fn main() -> anyhow::Result<()> {
         Scenario::Memory(args) => memory::run(&args, &cli.programs),
         Scenario::Storm(args) => storm::run(&args, &cli.programs),
         Scenario::BackToBack(args) => back_to_back::run(&args, &cli.programs),
+        Scenario::Attack(args) => attack::run(&args, &cli.programs),
         Scenario::All(args) => all::run(&args, &cli.programs),
         Scenario::Serve { contender } => contender.serve(),
     }

@@ -1,6 +1,7 @@
 //! What is measured, a file each.
 
 pub(crate) mod all;
+pub(crate) mod attack;
 pub(crate) mod back_to_back;
 pub(crate) mod fanout;
 pub(crate) mod memory;

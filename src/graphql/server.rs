@@ -3,7 +3,7 @@
 use async_graphql::SimpleObject;
 
 /// The limits a request must keep to; past one of them it is refused as a whole.
-#[derive(SimpleObject, Clone, Debug)]
+#[derive(SimpleObject, Clone, Debug, Default)]
 #[graphql(name = "ServerLimits")]
 pub struct Limits {
     /// The most bytes of a request's body.

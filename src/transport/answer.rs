@@ -118,7 +118,8 @@ fn label(error: &mut ServerError, request_id: &RequestId) {
 }
 
 /// Takes out of an error what the library suggests instead of a name that is unknown: it is a way to find the names
-/// of a schema that is not told.
+/// of a schema that is not told. The schema is built without suggestions there; the library makes those of directives' arguments
+/// all the same.
 fn hush(error: &mut ServerError) {
     if error.path.is_empty()
         && let Some(at) = error.message.find(" Did you mean")

@@ -9,5 +9,6 @@ mod graphql_http;
 mod graphql_sse;
 mod graphql_ws;
 mod node;
+mod schemathesis;
 mod script;
 mod urql;

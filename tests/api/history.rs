@@ -5,8 +5,8 @@ use allclear::domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::support::database::Test;
-use crate::support::for_each_database;
 use crate::support::words::{code, each};
+use crate::support::{for_each_database, harmless};
 
 const SHOWN: &str = "name status { indicator } components { name status } componentGroups { name }
                      incidents(first: 9) { totalCount nodes { title status impact updates(first: 9) { totalCount } } }
@@ -228,7 +228,7 @@ async fn the_log_is_polled_in_order_to_its_end_and_on() {
 #[tokio::test]
 async fn row_27_a_cursor_the_log_cannot_go_on_from_gives_a_reset() {
     for_each_database(async |test| {
-        story(test).await;
+        let (page, _) = story(test).await;
         let standing = events(test, "first: 1").await;
         let first = standing["events"]["pageInfo"]["endCursor"]
             .as_str()
@@ -249,17 +249,29 @@ async fn row_27_a_cursor_the_log_cannot_go_on_from_gives_a_reset() {
             .await
             .expect("the database answers");
 
-        for cursor in [first, ahead.encode(), foreign.encode()] {
-            let found = events(test, &format!(r#"first: 5, after: "{cursor}""#)).await;
+        harmless(test, &page, async || {
+            for cursor in [first, ahead.encode(), foreign.encode()] {
+                let found = events(test, &format!(r#"first: 5, after: "{cursor}""#)).await;
 
-            assert_eq!(each(&found["events"]["nodes"], "__typename"), ["PageReset"]);
-            let reset = &found["events"]["nodes"][0];
-            assert_eq!(reset["cursor"], found["cursor"]);
-            assert_eq!(
-                reset["page"],
-                json!({ "name": "Another name", "cursor": found["cursor"] })
-            );
-        }
+                assert_eq!(each(&found["events"]["nodes"], "__typename"), ["PageReset"]);
+                let reset = &found["events"]["nodes"][0];
+                assert_eq!(reset["cursor"], found["cursor"]);
+                assert_eq!(
+                    reset["page"],
+                    json!({ "name": "Another name", "cursor": found["cursor"] })
+                );
+                let cursor = json!(cursor);
+                let mut follower = test.watch_as(None, "past", Some(&cursor), Value::Null).await;
+                let reset = follower.expect("PageReset").await;
+                assert_eq!(
+                    (&reset["page"]["name"], &reset["cursor"]),
+                    (&json!("Another name"), &found["cursor"])
+                );
+            }
+        })
+        .await;
+        let standing = events(test, "first: 1").await;
+        let head = Cursor::decode(standing["cursor"].as_str().expect("a cursor")).expect("a sound one");
         let on = events(test, &format!(r#"first: 5, after: "{}""#, head.encode())).await;
         assert_eq!(on["events"]["nodes"], json!([]));
     })
@@ -269,7 +281,7 @@ async fn row_27_a_cursor_the_log_cannot_go_on_from_gives_a_reset() {
 #[tokio::test]
 async fn row_26_a_cursor_of_another_stream_and_one_that_is_none_are_refused() {
     for_each_database(async |test| {
-        test.page("past").await;
+        let page = test.page("past").await;
         test.page("other").await;
         let staff = test.data(r#"{ past: page(slug: "past") { cursor } }"#, json!({})).await;
         let other = test
@@ -278,20 +290,25 @@ async fn row_26_a_cursor_of_another_stream_and_one_that_is_none_are_refused() {
         let document =
             r#"query($after: Cursor) { page(slug: "past") { events(first: 5, after: $after) { nodes { at } } } }"#;
 
-        for (cursor, expected) in [
-            (&staff["past"]["cursor"], "CURSOR_WRONG_STREAM"),
-            (&other["other"]["cursor"], "CURSOR_WRONG_STREAM"),
-            (&json!("noise"), "CURSOR_INVALID"),
-            (&json!(""), "CURSOR_INVALID"),
-        ] {
-            let answer = test.public_answer(document, json!({ "after": cursor })).await;
-            assert_eq!(code(&answer), expected);
-        }
-        for first in [0, -1, 101] {
-            let document = format!(r#"{{ page(slug: "past") {{ events(first: {first}) {{ nodes {{ at }} }} }} }}"#);
-            let answer = test.public_answer(&document, json!({})).await;
-            assert_eq!(code(&answer), "BAD_USER_INPUT");
-        }
+        harmless(test, &page, async || {
+            for (cursor, expected) in [
+                (&staff["past"]["cursor"], "CURSOR_WRONG_STREAM"),
+                (&other["other"]["cursor"], "CURSOR_WRONG_STREAM"),
+                (&json!("noise"), "CURSOR_INVALID"),
+                (&json!(""), "CURSOR_INVALID"),
+            ] {
+                let (_, answer) = test.told(document, json!({ "after": cursor }), None).await;
+                assert_eq!(code(&answer), expected);
+                let mut follower = test.watch_as(None, "past", Some(cursor), Value::Null).await;
+                assert_eq!(follower.ending().await, ("error".to_owned(), json!(expected)));
+            }
+            for first in [0, -1, 101] {
+                let document = format!(r#"{{ page(slug: "past") {{ events(first: {first}) {{ nodes {{ at }} }} }} }}"#);
+                let (_, answer) = test.told(&document, json!({}), None).await;
+                assert_eq!(code(&answer), "BAD_USER_INPUT");
+            }
+        })
+        .await;
     })
     .await;
 }

@@ -5,15 +5,18 @@ use futures_util::future::{join_all, select};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
-use crate::support::database::Test;
+use crate::support::database::{ADMIN, Test};
 use crate::support::words::id;
-use crate::support::{for_each_database, unchanged};
+use crate::support::{blameless, for_each_database, harmless, unchanged};
 
 async fn open(test: &Test, page: &str, key: &str, title: &str) -> Value {
     let input = json!({ "page": page, "title": title, "body": "Down.", "idempotencyKey": key });
     test.try_mutate("incidentOpen", input, "incident { id version title } update { id }")
         .await
 }
+
+const POST: &str = "mutation($input: IncidentUpdatePostInput!) { incidentUpdatePost(input: $input) {
+    incident { version } userErrors { code ... on StaleVersion { current } } } }";
 
 async fn count(test: &Test, page: &str) -> Value {
     let shown = test.thing("Page", page, "incidents(first: 1) { totalCount }").await;
@@ -59,7 +62,14 @@ async fn row_22_the_first_answer_comes_again_although_the_thing_has_changed() {
         let first = open(test, &page, "key-1", "Down").await;
         test.post(&id(&first["incident"]), "IDENTIFIED", "Found it.").await;
 
-        let again = unchanged(test, &page, async || open(test, &page, "key-1", "Down").await).await;
+        let again = harmless(test, &page, async || {
+            let input = json!({ "page": page, "title": "Down", "body": "Down.", "idempotencyKey": "key-1" });
+            let document = "mutation($input: IncidentOpenInput!) { incidentOpen(input: $input) {
+                incident { id version title } update { id } userErrors { code } } }";
+            let (_, answer) = test.told(document, json!({ "input": input }), Some(ADMIN)).await;
+            answer["data"]["incidentOpen"].clone()
+        })
+        .await;
 
         assert_eq!(again, first);
         assert_eq!(again["incident"]["version"], 1);
@@ -141,13 +151,14 @@ async fn row_23_a_key_with_another_input_or_of_another_mutation_is_refused() {
         let page = test.page("reused").await;
         let first = open(test, &page, "key-1", "Down").await;
 
-        unchanged(test, &page, async || {
+        harmless(test, &page, async || {
             let other = open(test, &page, "key-1", "Up").await;
-            assert_eq!(other["userErrors"][0]["code"], "IDEMPOTENCY_KEY_REUSED");
-            assert_eq!(other["userErrors"][0]["field"], json!(["input", "idempotencyKey"]));
             assert_eq!(other["incident"], Value::Null);
-            let input = json!({ "incident": first["incident"]["id"], "body": "News.", "idempotencyKey": "key-1" });
             let path = ["input", "idempotencyKey"];
+            let input = json!({ "page": page, "title": "Up", "body": "Down.", "idempotencyKey": "key-1" });
+            test.refused_with("incidentOpen", input, "IDEMPOTENCY_KEY_REUSED", &path)
+                .await;
+            let input = json!({ "incident": first["incident"]["id"], "body": "News.", "idempotencyKey": "key-1" });
             test.refused_with("incidentUpdatePost", input, "IDEMPOTENCY_KEY_REUSED", &path)
                 .await;
         })
@@ -209,9 +220,17 @@ async fn row_24_a_key_whose_first_call_still_runs_is_in_progress() {
 
         let calls = ["key-1", "key-1"].map(|key| Box::pin(open(test, &page, key, "Down")));
         let [one, two] = calls;
-        let (refused, running) = select(one, two).await.factor_first();
-        drop(held);
-        let first = running.await;
+        let (refused, first) = blameless(async || {
+            let (refused, running) = select(one, two).await.factor_first();
+            // Nor does another way in get past the one that runs.
+            let input = json!({ "page": page, "title": "Down", "body": "Down.", "idempotencyKey": "key-1" });
+            let path = ["input", "idempotencyKey"];
+            test.refused_with("incidentOpen", input, "IDEMPOTENCY_IN_PROGRESS", &path)
+                .await;
+            drop(held);
+            (refused, running.await)
+        })
+        .await;
 
         assert!(is_in_progress(&refused), "{refused:#}");
         assert_eq!(refused["userErrors"][0]["field"], json!(["input", "idempotencyKey"]));
@@ -250,10 +269,14 @@ async fn row_03_of_two_racing_updates_with_one_version_exactly_one_succeeds() {
         for version in 1..=10 {
             let post = async |body: &str| {
                 let input = json!({ "incident": incident, "body": body, "expectedVersion": version });
-                test.try_mutate("incidentUpdatePost", input, "incident { version }")
-                    .await
+                let variables = json!({ "input": input });
+                let answer = match body {
+                    "One." => test.answer(POST, variables).await,
+                    _ => test.respond_over_socket(POST, variables, Some(ADMIN)).await,
+                };
+                answer["data"]["incidentUpdatePost"].clone()
             };
-            let (one, two) = tokio::join!(post("One."), post("Two."));
+            let (one, two) = blameless(async || tokio::join!(post("One."), post("Two."))).await;
 
             let (won, lost) = if one["userErrors"] == json!([]) {
                 (one, two)

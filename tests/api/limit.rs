@@ -1,5 +1,7 @@
 //! What a request may ask for, where the schema matters.
 
+use std::sync::Arc;
+
 use allclear::app::Settings;
 use allclear::transport::Config;
 use allclear::transport::preflight::Limits;
@@ -7,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::database::{ADMIN, for_each_database_with};
 use crate::support::words::code;
-use crate::support::{for_each_database, unchanged};
+use crate::support::{for_each_database, harmless};
 
 #[tokio::test]
 async fn row_36_variables_and_what_is_read_often_are_bounded_too() {
@@ -20,7 +22,7 @@ async fn row_36_variables_and_what_is_read_often_are_bounded_too() {
         let many: String = (0..80).map(|n| format!("a{n}: page(slug: $x) {{ id }} ")).collect();
         let directives = "__typename @a ".repeat(201);
 
-        unchanged(test, &page, async || {
+        harmless(test, &page, async || {
             for (limit, document, variables) in [
                 ("variableNesting", open.to_owned(), with(deep)),
                 ("variableValues", open.to_owned(), with(json!(vec![1; 10_000]))),
@@ -36,16 +38,10 @@ async fn row_36_variables_and_what_is_read_often_are_bounded_too() {
                 ),
                 ("directives", format!("{{ {directives} }}"), json!({})),
             ] {
-                let (status, answer) = test.respond(&document, variables.clone(), Some(ADMIN)).await;
+                let (status, answer) = test.told(&document, variables, Some(ADMIN)).await;
                 let told = (status, code(&answer), &answer["errors"][0]["extensions"]["limit"]);
                 assert_eq!(told, (400, "DOCUMENT_TOO_COMPLEX", &json!(limit)));
                 assert_eq!(answer.get("data"), None);
-
-                let mut socket = test.socket(Some(ADMIN)).await;
-                socket.subscribe("1", &document, variables).await;
-                let told = socket.next().await;
-                assert_eq!(told["type"], "error");
-                assert_eq!(told["payload"][0]["extensions"]["limit"], limit);
             }
         })
         .await;
@@ -88,7 +84,11 @@ async fn a_schema_that_is_not_told_is_not_found_out_by_errors() {
             .await;
         assert_eq!((status, code(&answer)), (400, "INTROSPECTION_DISABLED"));
 
-        for document in ["{ pge(slug: \"x\") { id } }", "{ page(slog: \"x\") { id } }"] {
+        for document in [
+            "{ pge(slug: \"x\") { id } }",
+            "{ page(slog: \"x\") { id } }",
+            "{ page(slug: \"x\") { id @skip(iff: true) } }",
+        ] {
             let answer = test.public_answer(document, json!({})).await;
             assert_eq!(code(&answer), "GRAPHQL_VALIDATION_FAILED");
             assert!(!answer.to_string().contains("Did you mean"), "{answer}");
@@ -106,6 +106,21 @@ async fn a_schema_that_is_not_told_is_not_found_out_by_errors() {
             told.contains("GRAPHQL_VALIDATION_FAILED") && !told.contains("Did you mean"),
             "{told}"
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn names_are_compared_only_where_they_may_be_suggested() {
+    for_each_database(async |test| {
+        let limits = allclear::graphql::Limits::default();
+        for suggests in [true, false] {
+            let schema = allclear::graphql::schema(Arc::clone(&test.app), limits.clone(), suggests);
+            for document in ["{ pge(slug: \"x\") { id } }", "{ page(slog: \"x\") { id } }"] {
+                let told = format!("{:?}", schema.execute(document).await.errors);
+                assert_eq!(told.contains("Did you mean"), suggests, "{told}");
+            }
+        }
     })
     .await;
 }

@@ -6,8 +6,7 @@ mod access;
 mod audit;
 mod backfill;
 mod backup;
-mod bad_input;
-mod bad_request;
+mod bad_inputs;
 mod browser;
 mod clients;
 mod component;
@@ -28,7 +27,6 @@ mod log;
 mod maintenance;
 mod markdown;
 mod migrations;
-mod missing;
 mod mutated;
 #[path = "../mutator/mutator.rs"]
 mod mutator;

@@ -5,17 +5,36 @@ use allclear::markdown::ImageHosts;
 use allclear::transport::Config;
 use serde_json::{Value, json};
 
-use crate::support::database::{Test, for_each_database_with};
-use crate::support::for_each_database;
+use crate::support::database::{ADMIN, Test, for_each_database_with};
 use crate::support::words::id;
+use crate::support::{blameless, for_each_database, harmless};
+
+const OPEN: &str = "mutation($input: IncidentOpenInput!) { incidentOpen(input: $input) { incident { id } } }";
+
+/// Opens an incident over HTTP, and another over a WebSocket; returns what is shown of each to the public.
+async fn opened_both_ways(test: &Test, input: &Value) -> [Value; 2] {
+    let variables = json!({ "input": input });
+    let (posted, sent) = blameless(async || {
+        let posted = test.answer(OPEN, variables.clone()).await;
+        let sent = test.respond_over_socket(OPEN, variables, Some(ADMIN)).await;
+        (posted, sent)
+    })
+    .await;
+    let mut shown = [posted, sent];
+    for answer in &mut shown {
+        let incident = id(&answer["data"]["incidentOpen"]["incident"]);
+        *answer = test
+            .public_thing("Incident", &incident, "title latestUpdate { body bodyHtml }")
+            .await;
+    }
+    shown
+}
 
 /// A text as the body of an incident: what is kept, and its HTML.
 async fn written(test: &Test, page: &str, body: &str) -> (String, String) {
     let input = json!({ "page": page, "title": "Texts", "body": body });
-    let opened = test.mutate("incidentOpen", input, "incident { id }").await;
-    let shown = test
-        .public_thing("Incident", &id(&opened["incident"]), "latestUpdate { body bodyHtml }")
-        .await;
+    let [shown, sent] = opened_both_ways(test, &input).await;
+    assert_eq!(shown, sent, "over HTTP, and over a WebSocket");
     let text = |name: &str| shown["latestUpdate"][name].as_str().expect("text").to_owned();
     (text("body"), text("bodyHtml"))
 }
@@ -32,13 +51,11 @@ async fn row_16_every_script_is_kept_and_comes_back_the_same() {
             "\u{969C}\u{5BB3}\u{3002}\u{10FFFD}",
         ] {
             let input = json!({ "page": page, "title": text, "body": text });
-            let opened = test.mutate("incidentOpen", input, "incident { id }").await;
-            let shown = test
-                .public_thing("Incident", &id(&opened["incident"]), "title latestUpdate { body bodyHtml }")
-                .await;
 
-            assert_eq!((&shown["title"], &shown["latestUpdate"]["body"]), (&json!(text), &json!(text)));
-            assert!(shown["latestUpdate"]["bodyHtml"].as_str().expect("text").contains(text));
+            for shown in opened_both_ways(test, &input).await {
+                assert_eq!((&shown["title"], &shown["latestUpdate"]["body"]), (&json!(text), &json!(text)));
+                assert!(shown["latestUpdate"]["bodyHtml"].as_str().expect("text").contains(text));
+            }
         }
     })
     .await;
@@ -51,8 +68,11 @@ async fn row_17_a_direction_override_is_no_title_and_is_isolated_in_a_body() {
         let text = "Invoice \u{202E}fdp.exe";
 
         let input = json!({ "page": page, "title": text, "body": text });
-        test.refused_with("incidentOpen", input, "CONTROL_CHARACTER", &["input", "title"])
-            .await;
+        harmless(test, &page, async || {
+            test.refused_with("incidentOpen", input, "CONTROL_CHARACTER", &["input", "title"])
+                .await;
+        })
+        .await;
         let (body, html) = written(test, &page, text).await;
 
         assert_eq!(body, text);

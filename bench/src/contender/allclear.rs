@@ -29,22 +29,8 @@ const LIMIT: usize = 499;
 pub(super) struct Desk(Arc<[String]>);
 
 pub(super) fn start(programs: &Programs, events: usize) -> anyhow::Result<Server> {
-    let program = program(programs)?;
-    let folder = match &programs.data {
-        Some(folder) => tempfile::tempdir_in(folder)?,
-        None => tempfile::tempdir()?,
-    };
-    let database = format!("sqlite://{}?mode=rwc", folder.path().join("bench.db").display());
-    let mut command = Command::new(program);
+    let (mut command, folder) = command(programs)?;
     command
-        .args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--no-graphiql",
-            "--admin-token",
-            TOKEN,
-        ])
         // All of a benchmark comes from one address, and as fast as it can.
         .args([
             "--rate-limit",
@@ -55,8 +41,7 @@ pub(super) fn start(programs: &Programs, events: usize) -> anyhow::Result<Server
             "0",
         ])
         // A heartbeat would be counted as an event.
-        .args(["--heartbeat-seconds", "3600", "--database-url", &database])
-        .env("ALLCLEAR_LOG", "warn");
+        .args(["--heartbeat-seconds", "3600"]);
     let (process, address) = Process::start(command, Some("Ready."))?;
 
     let mut http = Http::connect(address)?;
@@ -88,6 +73,42 @@ pub(super) fn start(programs: &Programs, events: usize) -> anyhow::Result<Server
         publishing: Publishing::Allclear(Desk(incidents?.into())),
         _folder: Some(folder),
     })
+}
+
+/// Starts it with nothing but what it must be told, and these options.
+pub(super) fn as_it_comes(programs: &Programs, options: &[&str]) -> anyhow::Result<Server> {
+    let (mut command, folder) = command(programs)?;
+    command.args(options);
+    let (process, address) = Process::start(command, Some("Ready."))?;
+    Ok(Server {
+        process,
+        address,
+        publishing: Publishing::Plain,
+        _folder: Some(folder),
+    })
+}
+
+/// The program, to be started on a fresh database, in a folder that goes away.
+fn command(programs: &Programs) -> anyhow::Result<(Command, tempfile::TempDir)> {
+    let program = program(programs)?;
+    let folder = match &programs.data {
+        Some(folder) => tempfile::tempdir_in(folder)?,
+        None => tempfile::tempdir()?,
+    };
+    let database = format!("sqlite://{}?mode=rwc", folder.path().join("bench.db").display());
+    let mut command = Command::new(program);
+    command
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--no-graphiql",
+            "--admin-token",
+            TOKEN,
+        ])
+        .args(["--database-url", &database])
+        .env("ALLCLEAR_LOG", "warn");
+    Ok((command, folder))
 }
 
 impl Desk {

@@ -41,6 +41,30 @@ impl Test {
         self.send(body, token).await
     }
 
+    /// What a document is answered over HTTP and over a WebSocket, which must be the same: the first's status, and the answer.
+    pub(crate) async fn told(&self, document: &str, variables: Value, token: Option<&str>) -> (u16, Value) {
+        let (status, answer) = self.respond(document, variables.clone(), token).await;
+        let over_socket = self.respond_over_socket(document, variables, token).await;
+        assert_eq!(over_socket, answer, "over a WebSocket, and over HTTP");
+        (status, answer)
+    }
+
+    /// The answer to a document that is no subscription's, or is none at all, sent over a WebSocket of its own.
+    pub(crate) async fn respond_over_socket(&self, document: &str, variables: Value, token: Option<&str>) -> Value {
+        let mut socket = self.socket(token).await;
+        socket.subscribe("1", document, variables).await;
+        let message = socket.next().await;
+        assert_eq!(message["id"], "1", "{message:#}");
+        match message["type"].as_str() {
+            // It never ran, and nothing more is said of it.
+            Some("error") => json!({ "errors": message["payload"] }),
+            _ => {
+                assert_eq!(socket.next().await, json!({ "id": "1", "type": "complete" }));
+                message["payload"].clone()
+            }
+        }
+    }
+
     /// The status and the answer to a body as it stands.
     pub(crate) async fn send(&self, body: impl Into<reqwest::Body>, token: Option<&str>) -> (u16, Value) {
         let mut request = self
@@ -61,18 +85,7 @@ impl Test {
         format!("http://{}/graphql", self.address)
     }
 
-    /// Opens a WebSocket that has been let in, as the admin or as the public.
-    pub(crate) async fn socket(&self, token: Option<&str>) -> Socket {
-        let mut socket = self.raw_socket(None).await;
-        let payload = token.map_or(json!({}), |token| json!({ "authorization": format!("Bearer {token}") }));
-        socket
-            .send(json!({ "type": "connection_init", "payload": payload }))
-            .await;
-        assert_eq!(socket.next().await["type"], "connection_ack");
-        socket
-    }
-
-    /// Opens a WebSocket that has not been initialised, perhaps with a token in its header.
+    /// Opens a WebSocket that speaks the protocol, and has said nothing yet, perhaps with a token in its header.
     pub(crate) async fn raw_socket(&self, token: Option<&str>) -> Socket {
         let mut request = format!("ws://{}/graphql/ws", self.address)
             .into_client_request()
@@ -87,6 +100,21 @@ impl Test {
             .await
             .expect("the socket opens");
         Socket { stream }
+    }
+
+    /// Opens a WebSocket that has been let in, as the admin or as the public.
+    pub(crate) async fn socket(&self, token: Option<&str>) -> Socket {
+        let mut socket = self.raw_socket(None).await;
+        socket.init(token).await;
+        assert_eq!(socket.next().await["type"], "connection_ack");
+        socket
+    }
+
+    /// The code and reason that a WebSocket closes with for a token that lets nobody in.
+    pub(crate) async fn refused_socket(&self, token: &str) -> (u16, String) {
+        let mut socket = self.raw_socket(None).await;
+        socket.init(Some(token)).await;
+        socket.next_or_close().await.expect_err("it lets nobody in")
     }
 
     /// Follows a subscription on a socket of its own.
@@ -116,10 +144,21 @@ pub(crate) struct Socket {
 
 impl Socket {
     pub(crate) async fn send(&mut self, message: Value) {
+        self.send_text(message.to_string()).await;
+    }
+
+    /// Sends a text, be it a message of the protocol or not.
+    pub(crate) async fn send_text(&mut self, text: String) {
         self.stream
-            .send(Message::text(message.to_string()))
+            .send(Message::text(text))
             .await
             .expect("the socket takes the message");
+    }
+
+    async fn init(&mut self, token: Option<&str>) {
+        let payload = token.map_or(json!({}), |token| json!({ "authorization": format!("Bearer {token}") }));
+        self.send(json!({ "type": "connection_init", "payload": payload }))
+            .await;
     }
 
     pub(crate) async fn subscribe(&mut self, id: &str, document: &str, variables: Value) {

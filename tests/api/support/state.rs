@@ -1,4 +1,4 @@
-//! All there is of a page, to be compared before and after something that must change nothing.
+//! All there is of a page and in the database, to be compared before and after something that must change nothing.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::database::Test;
 
-const TABLES: &str = "audit component component_change component_group event idempotency_key incident maintenance \
-                      maintenance_component page page_log postmortem setting timeline_update token update_revision";
+/// The one column that may change where nothing is changed: that a token was seen is written down once a minute, beside
+/// whatever it was used for.
+const SEEN: &str = "last_used_at";
 
 const SHOWN: &str = "
     slug name description url timeZone visibility version updatedAt cursor status { indicator description }
@@ -24,15 +25,15 @@ const SHOWN: &str = "
         components { id } updates(first: 20) { nodes { id number status body displayAt } }
     } }";
 
-/// A page as the staff sees it, with the cursor of its log, and how many rows each table has.
+/// A page as the staff sees it, with the cursor of its log, and every row of every table, the heads of all logs among them.
 #[derive(Debug, PartialEq)]
 pub(crate) struct State {
-    shown: Value,
-    rows: BTreeMap<String, i64>,
+    pub(super) shown: Value,
+    rows: BTreeMap<String, Vec<String>>,
 }
 
 impl Test {
-    /// All there is of a page.
+    /// All there is of a page, and in the database.
     pub(crate) async fn state(&self, page: &str) -> State {
         State {
             shown: self.thing("Page", page, SHOWN).await,
@@ -40,27 +41,41 @@ impl Test {
         }
     }
 
-    async fn rows(&self) -> BTreeMap<String, i64> {
-        let counts: Vec<String> = TABLES
-            .split_whitespace()
-            .map(|table| format!("SELECT '{table}' AS name, COUNT(*) AS counted FROM {table}"))
-            .collect();
+    /// Every row of every table, in one state; the tables are the database's own list, so that none is forgotten.
+    async fn rows(&self) -> BTreeMap<String, Vec<String>> {
         let snapshot = self.app.store.read().await.expect("the database answers");
-        let backend = snapshot.db().get_database_backend();
-        let counted = snapshot
-            .db()
-            .query_all_raw(Statement::from_string(backend, counts.join(" UNION ALL ")))
-            .await
-            .expect("the tables are there");
-        let row = |row: &sea_orm::QueryResult| {
-            let name = row.try_get("", "name").expect("a name");
-            (name, row.try_get("", "counted").expect("a number"))
+        let ask = async |question: String| -> Vec<String> {
+            let backend = snapshot.db().get_database_backend();
+            let asked = Statement::from_string(backend, question);
+            let rows = snapshot.db().query_all_raw(asked).await.expect("an answer");
+            rows.iter()
+                .map(|row| row.try_get_by_index(0).expect("a text"))
+                .collect()
         };
-        counted.iter().map(row).collect()
+        let tables = match self.is_postgres() {
+            true => "SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = 'public'",
+            false => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
+        };
+        let mut rows = BTreeMap::new();
+        for table in ask(tables.to_owned()).await {
+            let row = match self.is_postgres() {
+                true => format!("CAST(to_jsonb({table}) - '{SEEN}' AS TEXT)"),
+                false => {
+                    let columns = format!("SELECT name FROM pragma_table_info('{table}') WHERE name <> '{SEEN}'");
+                    let columns = ask(columns).await;
+                    let quoted: Vec<String> = columns.iter().map(|column| format!("quote(\"{column}\")")).collect();
+                    quoted.join(" || ',' || ")
+                }
+            };
+            let held = ask(format!("SELECT {row} FROM {table} ORDER BY 1")).await;
+            rows.insert(table, held);
+        }
+        assert!(rows.contains_key("page_log"), "{:?}", rows.keys());
+        rows
     }
 }
 
-/// Does something that must change nothing of a page, nor add a row anywhere.
+/// Does something that must change nothing of a page, nor a row anywhere.
 pub(crate) async fn unchanged<T>(test: &Test, page: &str, act: impl AsyncFnOnce() -> T) -> T {
     let before = test.state(page).await;
     let result = act().await;

@@ -2,12 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::database::Test;
+use super::database::{ADMIN, Test};
 
 /// All that is known of what a sender can mend.
 const USER_ERRORS: &str = "userErrors { __typename code message field ... on TooLong { max unit } \
     ... on StaleVersion { current } ... on IllegalTransition { from to allowed } \
     ... on IllegalMaintenanceTransition { stands: from wished: to open: allowed } }";
+
+/// A mutation `field(input:)` that tells what the sender can mend.
+fn mutation(field: &str, selection: &str) -> String {
+    let kind = format!("{}{}Input", field[..1].to_uppercase(), &field[1..]);
+    format!("mutation($input: {kind}!) {{ {field}(input: $input) {{ {selection} {USER_ERRORS} }} }}")
+}
 
 impl Test {
     /// Sends a mutation `field(input:)` and returns its payload, which must be without user errors.
@@ -19,15 +25,16 @@ impl Test {
 
     /// Sends a mutation `field(input:)` and returns its payload, with what the sender can mend.
     pub(crate) async fn try_mutate(&self, field: &str, input: Value, selection: &str) -> Value {
-        let kind = format!("{}{}Input", field[..1].to_uppercase(), &field[1..]);
-        let document =
-            format!("mutation($input: {kind}!) {{ {field}(input: $input) {{ {selection} {USER_ERRORS} }} }}");
-        self.data(&document, json!({ "input": input })).await[field].clone()
+        self.data(&mutation(field, selection), json!({ "input": input })).await[field].clone()
     }
 
-    /// Sends a mutation that must be refused for one reason, and returns that.
+    /// Sends a mutation, over HTTP and over a WebSocket, that must be refused by both for one reason, and returns that.
     pub(crate) async fn refused(&self, field: &str, input: Value) -> Value {
-        let payload = self.try_mutate(field, input, "").await;
+        let (status, answer) = self
+            .told(&mutation(field, ""), json!({ "input": input }), Some(ADMIN))
+            .await;
+        assert_eq!((status, answer.get("errors")), (200, None), "{field}: {answer:#}");
+        let payload = &answer["data"][field];
         let errors = payload["userErrors"].as_array().expect("a list").clone();
         assert_eq!(errors.len(), 1, "{field}: {payload:#}");
         errors.into_iter().next().expect("one")

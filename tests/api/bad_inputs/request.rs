@@ -1,10 +1,10 @@
-//! `BAD_INPUTS.md` row by row: texts and times that are none, and requests that are refused before they run.
+//! Texts and times that are none, and requests that are refused before they run.
 
 use serde_json::{Value, json};
 
 use crate::support::database::{ADMIN, Test};
 use crate::support::words::code;
-use crate::support::{for_each_database, unchanged};
+use crate::support::{for_each_database, harmless};
 
 const OPEN: &str = "mutation($input: IncidentOpenInput!) { incidentOpen(input: $input) { incident { id } } }";
 
@@ -12,11 +12,19 @@ fn open(page: &str, title: &str, body: &str) -> Value {
     json!({ "page": page, "title": title, "body": body })
 }
 
-/// Asserts that a request never ran.
-async fn refused(test: &Test, document: &str, variables: Value, expected: &str) {
-    let (status, answer) = test.respond(document, variables, Some(ADMIN)).await;
+/// Asserts that a request never ran, neither over HTTP nor over a WebSocket; returns what it is told.
+async fn refused(test: &Test, document: &str, variables: Value, expected: &str) -> Value {
+    let (status, answer) = test.told(document, variables, Some(ADMIN)).await;
     assert_eq!((status, code(&answer)), (400, expected), "{answer:#}");
     assert_eq!(answer.get("data"), None);
+    answer["errors"][0]["extensions"].clone()
+}
+
+/// The code that the admin's WebSocket closes with for a message.
+async fn closed(test: &Test, message: String) -> u16 {
+    let mut socket = test.socket(Some(ADMIN)).await;
+    socket.send_text(message).await;
+    socket.next_or_close().await.expect_err("it is no message").0
 }
 
 #[tokio::test]
@@ -24,7 +32,7 @@ async fn row_10_a_time_that_is_none_is_a_coercion_error() {
     for_each_database(async |test| {
         let page = test.page("times").await;
 
-        unchanged(test, &page, async || {
+        harmless(test, &page, async || {
             for time in [
                 "2026-02-30T00:00:00Z",
                 "99999-01-01T00:00:00Z",
@@ -61,7 +69,7 @@ async fn row_11_any_offset_is_taken_as_utc_and_a_leap_second_is_refused() {
             .await;
 
         assert_eq!(opened["incident"]["startedAt"], "2026-03-02T00:00:00.123Z");
-        unchanged(test, &page, async || {
+        harmless(test, &page, async || {
             input["startedAt"] = json!("2016-12-31T23:59:60Z");
             refused(test, OPEN, json!({ "input": input }), "BAD_USER_INPUT").await;
         })
@@ -76,7 +84,7 @@ async fn row_12_a_title_that_shows_nothing_is_required() {
         let page = test.page("texts").await;
         let incident = test.incident(&page, "Down", None).await;
 
-        unchanged(test, &page, async || {
+        harmless(test, &page, async || {
             for blank in ["", "   ", "\u{200B}\u{200D}\u{FEFF}", "\u{A0}\u{3000}", "\u{2800}"] {
                 let path = ["input", "title"];
                 test.refused_with("incidentOpen", open(&page, blank, "x"), "TITLE_REQUIRED", &path)
@@ -103,7 +111,7 @@ async fn row_13_a_text_is_too_long_after_normalisation() {
         // Two characters as they are sent, one as it is kept.
         let accented = |count: usize| "e\u{301}".repeat(count);
 
-        unchanged(test, &page, async || {
+        harmless(test, &page, async || {
             for (input, field, max) in [
                 (open(&page, &accented(201), "x"), "title", 200),
                 (open(&page, "x", &accented(25_001)), "body", 25_000),
@@ -131,7 +139,7 @@ async fn row_14_a_body_is_too_long_by_its_bytes_and_a_request_by_its_size() {
     for_each_database(async |test| {
         let page = test.page("texts").await;
 
-        unchanged(test, &page, async || {
+        harmless(test, &page, async || {
             let input = open(&page, "Down", &"\u{1F4A5}".repeat(25_000));
             let error = test
                 .refused_with("incidentOpen", input, "TOO_LONG", &["input", "body"])
@@ -139,8 +147,12 @@ async fn row_14_a_body_is_too_long_by_its_bytes_and_a_request_by_its_size() {
             assert_eq!((&error["max"], &error["unit"]), (&json!(65_536), &json!("BYTES")));
 
             let input = open(&page, "Down", &"x".repeat(1 << 20));
-            let (status, answer) = test.respond(OPEN, json!({ "input": input }), Some(ADMIN)).await;
+            let variables = json!({ "input": input });
+            let (status, answer) = test.respond(OPEN, variables.clone(), Some(ADMIN)).await;
             assert_eq!((status, code(&answer)), (413, "PAYLOAD_TOO_LARGE"));
+            let mut socket = test.socket(Some(ADMIN)).await;
+            socket.subscribe("1", OPEN, variables.clone()).await;
+            assert_eq!(socket.next_or_close().await.expect_err("it is too long").0, 1009);
         })
         .await;
     })
@@ -153,7 +165,7 @@ async fn row_15_a_control_character_is_refused_and_a_lone_surrogate_is_no_json()
         let page = test.page("texts").await;
         let component = test.component(&page, "Search").await;
 
-        unchanged(test, &page, async || {
+        harmless(test, &page, async || {
             for control in ["a\u{0}b", "a\u{7}b", "a\u{85}b"] {
                 let code = "CONTROL_CHARACTER";
                 test.refused_with("incidentOpen", open(&page, control, "x"), code, &["input", "title"])
@@ -175,15 +187,17 @@ async fn row_15_a_control_character_is_refused_and_a_lone_surrogate_is_no_json()
 
             let variables = json!({ "input": open(&page, "SURROGATE", "x") });
             let body = json!({ "query": OPEN, "variables": variables }).to_string();
-            let (status, answer) = test.send(body.replace("SURROGATE", "\\ud800"), Some(ADMIN)).await;
+            let body = body.replace("SURROGATE", "\\ud800");
+            let message = format!(r#"{{ "id": "1", "type": "subscribe", "payload": {body} }}"#);
+            let (status, answer) = test.send(body, Some(ADMIN)).await;
             assert_eq!((status, code(&answer)), (400, "BAD_REQUEST"));
+            assert_eq!(closed(test, message).await, 4400);
             let mut input = open(&page, "SURROGATE", "x");
             input["metadata"] = json!("SURROGATE");
             let document = OPEN
                 .replace("$input: IncidentOpenInput!", "$x: Int")
                 .replace("$input", "{ page: \"x\", body: \"x\", title: \"\\ud800\" }");
-            let (status, _) = test.respond(&document, json!({}), Some(ADMIN)).await;
-            assert_eq!(status, 400);
+            refused(test, &document, json!({}), "GRAPHQL_PARSE_FAILED").await;
         })
         .await;
     })
@@ -213,7 +227,7 @@ async fn row_19_what_is_no_slug_is_refused_on_create_and_null_on_read() {
         let page = test.page("sound").await;
         let long = "s".repeat(64);
 
-        unchanged(test, &page, async || {
+        harmless(test, &page, async || {
             for slug in [
                 "' OR 1=1 --",
                 "%00",
@@ -236,8 +250,8 @@ async fn row_19_what_is_no_slug_is_refused_on_create_and_null_on_read() {
                 let document = r#"query($slug: String!) {
                     page(slug: $slug) { id } past: page(slug: $slug, asOf: "2026-03-02T11:00:00Z") { id }
                 }"#;
-                let data = test.public_data(document, json!({ "slug": slug })).await;
-                assert_eq!(data, json!({ "page": null, "past": null }), "{slug}");
+                let (_, answer) = test.told(document, json!({ "slug": slug }), None).await;
+                assert_eq!(answer, json!({ "data": { "page": null, "past": null } }), "{slug}");
             }
         })
         .await;
@@ -251,7 +265,7 @@ async fn row_20_a_slug_that_is_taken_is_refused() {
         let page = test.page("taken").await;
         let other = test.page("other").await;
 
-        unchanged(test, &page, async || {
+        harmless(test, &page, async || {
             for (field, input) in [
                 ("pageCreate", json!({ "slug": "taken", "name": "x" })),
                 ("pageAmend", json!({ "page": other, "slug": "taken" })),
@@ -272,7 +286,7 @@ async fn row_34_a_mutation_is_posted_as_json() {
         let document = format!("mutation {{ pageArchive(input: {{ page: \"{page}\" }}) {{ archivedPageId }} }}");
         let body = json!({ "query": document }).to_string();
 
-        unchanged(test, &page, async || {
+        harmless(test, &page, async || {
             let mut url = reqwest::Url::parse(&test.graphql()).expect("an address");
             url.query_pairs_mut().append_pair("query", &document);
             let got = test
@@ -308,7 +322,7 @@ async fn row_35_a_batch_is_refused() {
         let page = test.page("batch").await;
         let document = format!("mutation {{ pageArchive(input: {{ page: \"{page}\" }}) {{ archivedPageId }} }}");
 
-        unchanged(test, &page, async || {
+        harmless(test, &page, async || {
             for batch in [
                 json!([]),
                 json!([{ "query": document }]),
@@ -316,6 +330,8 @@ async fn row_35_a_batch_is_refused() {
             ] {
                 let (status, answer) = test.send(batch.to_string(), Some(ADMIN)).await;
                 assert_eq!((status, code(&answer)), (400, "BATCHING_DISABLED"));
+                let message = json!({ "id": "1", "type": "subscribe", "payload": batch });
+                assert_eq!(closed(test, message.to_string()).await, 4400);
             }
         })
         .await;
@@ -334,7 +350,7 @@ async fn row_36_a_document_past_a_limit_is_too_complex() {
         }
         let lists = "incidents(first: 100) { nodes { updates(first: 100) { nodes { incident { updates(first: 100) { nodes { id } } } } } } }";
 
-        unchanged(test, &page, async || {
+        harmless(test, &page, async || {
             for (limit, document) in [
                 ("bytes", format!("{{ __typename }} #{}", "x".repeat(64 << 10))),
                 ("tokens", format!("{{ {} }}", "__typename ".repeat(1_000))),
@@ -343,10 +359,8 @@ async fn row_36_a_document_past_a_limit_is_too_complex() {
                 ("fields", format!(r#"{{ page(slug: "complex") {{ ...f19 }} }} {spread}"#)),
                 ("cost", format!(r#"{{ page(slug: "complex") {{ {lists} }} }}"#)),
             ] {
-                let (status, answer) = test.respond(&document, json!({}), Some(ADMIN)).await;
-                let error = &answer["errors"][0]["extensions"];
-                assert_eq!((status, code(&answer), &error["limit"]), (400, "DOCUMENT_TOO_COMPLEX", &json!(limit)));
-                assert_eq!(answer.get("data"), None);
+                let error = refused(test, &document, json!({}), "DOCUMENT_TOO_COMPLEX").await;
+                assert_eq!(error["limit"], limit);
             }
         })
         .await;
@@ -360,7 +374,7 @@ async fn row_37_a_key_stands_once_at_the_root_of_a_mutation() {
         let page = test.page("keys").await;
         let create = |slug: &str| format!("pageCreate(input: {{ slug: \"{slug}\", name: \"x\" }}) {{ page {{ id }} }}");
 
-        unchanged(test, &page, async || {
+        harmless(test, &page, async || {
             let twice = format!("mutation {{ {} {} }}", create("one"), create("one"));
             refused(test, &twice, json!({}), "DUPLICATE_RESPONSE_KEY").await;
         })
@@ -380,17 +394,14 @@ async fn row_37_a_key_stands_once_at_the_root_of_a_mutation() {
 #[tokio::test]
 async fn row_38_a_subscription_has_one_root_field() {
     for_each_database(async |test| {
-        test.page("streams").await;
+        let page = test.page("streams").await;
         let document =
             r#"subscription { a: pageEvents(page: "streams") { at } b: pageEvents(page: "streams") { at } }"#;
 
-        refused(test, document, json!({}), "GRAPHQL_VALIDATION_FAILED").await;
-        let mut socket = test.socket(None).await;
-        socket.subscribe("1", document, json!({})).await;
-
-        let told = socket.next().await;
-        assert_eq!((&told["type"], &told["id"]), (&json!("error"), &json!("1")));
-        assert_eq!(told["payload"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
+        harmless(test, &page, async || {
+            refused(test, document, json!({}), "GRAPHQL_VALIDATION_FAILED").await;
+        })
+        .await;
     })
     .await;
 }
