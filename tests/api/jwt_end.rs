@@ -207,3 +207,29 @@ async fn a_socket_of_a_jwt_that_opens_nothing_closes_with_4403() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_jwt_whose_key_comes_back_lets_in_again_although_a_socket_of_it_is_still_there() {
+    for_each_database_trusting(unchanged, async |test, issuer| {
+        let (key, other) = (Key::new("a", "ES256"), Key::new("b", "ES256"));
+        issuer.publish(&[&key, &other]);
+        let page = test.page("shop").await;
+        let text = jwt(test, issuer, &key, 60);
+        let _idle = test.socket(Some(&text)).await;
+        let mut ended = test.subscribe(EVENTS, json!({}), Some(&text)).await;
+        ended.next().await;
+        issuer.publish(&[&other]);
+        test.pass_minutes(5);
+        assert_eq!(ended.socket.next_or_close().await, Err((4403, "Forbidden".to_owned())));
+
+        issuer.publish(&[&key, &other]);
+        test.pass_minutes(1);
+
+        let mut again = test.subscribe(EVENTS, json!({}), Some(&text)).await;
+        again.next().await;
+        test.mutate("pageAmend", json!({ "page": page, "name": "Shop" }), "page { id }")
+            .await;
+        assert!(again.next().await.is_object(), "it goes on");
+    })
+    .await;
+}
