@@ -36,8 +36,8 @@ pub struct Limits {
     pub frames_per_second: i32,
     /// The most sockets and streams from one address at a time; null where there is no such limit.
     pub sockets_per_address: Option<i32>,
-    /// What one token, or one address without one, may ask for in a second, by what documents cost (`extensions.cost`) and
-    /// a little for each request; null where there is no such limit.
+    /// What one token may ask for in a second, or one person with JWTs, or one address without either, by what documents cost
+    /// (`extensions.cost`) and a little for each request; null where there is no such limit.
     pub cost_per_second: Option<i32>,
     /// What it may ask for at once, after a while of silence; null where there is no such limit.
     pub cost_at_once: Option<i32>,

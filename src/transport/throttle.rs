@@ -1,4 +1,5 @@
-//! How much one sender may ask for: by its token, or, without one, by its address; each document by what it costs.
+//! How much one sender may ask for: by its token, by who has a JWT, or, without either, by its address; each document by what it
+//! costs.
 
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};

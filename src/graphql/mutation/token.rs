@@ -114,7 +114,7 @@ pub struct TokenMutation;
 #[Object]
 impl TokenMutation {
     /// Makes a ticket, which stands for your token in the address of a GET for a short while: for a browser's
-    /// `EventSource`, which sets no headers. It sees what you see, and changes nothing. For who has a token.
+    /// `EventSource`, which sets no headers. It sees what you see, and changes nothing. For who has a token, or a JWT.
     async fn ticket_create(
         &self,
         ctx: &Context<'_>,
