@@ -2,21 +2,21 @@
 
 mod amend;
 mod backfill;
+mod changed;
 mod publish;
 
 use std::collections::HashSet;
 
 use futures_util::FutureExt;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::affected::{Locked, check_list, components};
 use super::transact::transact;
 use super::{Call, Context, page, valid};
 use crate::domain::audience::Audience;
-use crate::domain::component::Component;
-use crate::domain::event::{Event, EventKind, Subject};
+use crate::domain::event::EventKind;
 use crate::domain::impact::Impact;
 use crate::domain::incident::{Incident, IncidentStatus, Opening};
 use crate::domain::refusal::{Refusal, Thing};
@@ -29,15 +29,9 @@ use crate::store::{ROW_LOCK, Write};
 pub use super::affected::ComponentState;
 pub use amend::{Amend, amend};
 pub use backfill::{Backfill, BackfillUpdate, backfill};
+pub use changed::Changed;
+pub(super) use changed::{record, save, unchanged};
 pub use publish::{Publish, PublishUpdate, publish, publish_update};
-
-/// An incident after a command, with the components it affects and the update that was posted or edited.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Changed {
-    pub incident: Incident,
-    pub components: Vec<Component>,
-    pub update: Option<Uuid>,
-}
 
 /// An incident to be opened.
 #[derive(Clone, Debug, Serialize)]
@@ -242,13 +236,12 @@ async fn edit_update_in(write: &mut Write, input: EditUpdate) -> Result<Changed>
     )? {
         return unchanged(write, after, Some(input.update)).await;
     }
-    incident::save(write.db(), &before, &after).await?;
-    record(
+    save(
         write,
         EventKind::IncidentUpdateEdited,
+        &before,
         after,
         Some(input.update),
-        (Locked::default(), &[]),
     )
     .await
 }
@@ -313,35 +306,6 @@ async fn locked_with(write: &Write, update: Uuid) -> Result<Incident> {
         Err(Error::Refused(_)) => Err(not_found().into()),
         other => other,
     }
-}
-
-/// Puts what became of an incident into the log, and after it what became of its components.
-pub(super) async fn record(
-    write: &mut Write,
-    kind: EventKind,
-    incident: Incident,
-    update: Option<Uuid>,
-    (locked, changes): (Locked, &[Change]),
-) -> Result<Changed> {
-    let moved = locked.apply(write, changes, Some(incident.id)).await?;
-    let changed = unchanged(write, incident, update).await?;
-    let mut event = Event::of(kind, Subject::Incident(changed.incident.clone()));
-    event.components = changed.components.clone();
-    event.update = update;
-    write.record(changed.incident.page, event);
-    for event in moved {
-        write.record(changed.incident.page, event);
-    }
-    Ok(changed)
-}
-
-pub(super) async fn unchanged(write: &Write, incident: Incident, update: Option<Uuid>) -> Result<Changed> {
-    let components = components(write, affected_ids(&incident)).await?;
-    Ok(Changed {
-        incident,
-        components,
-        update,
-    })
 }
 
 fn affected_ids(incident: &Incident) -> HashSet<Uuid> {

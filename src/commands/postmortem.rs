@@ -4,14 +4,12 @@ use futures_util::FutureExt;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::affected::Locked;
-use super::incident::{Changed, locked, record};
+use super::incident::{Changed, locked, save};
 use super::transact::transact;
 use super::{Call, Context, valid};
 use crate::domain::event::EventKind;
 use crate::domain::incident::IncidentStatus;
 use crate::domain::time::Timestamp;
-use crate::entity::incident;
 use crate::error::Result;
 use crate::store::Write;
 
@@ -53,15 +51,7 @@ async fn draft_in(write: &mut Write, input: Draft) -> Result<Changed> {
     let before = locked(write, input.incident).await?;
     let mut after = before.clone();
     after.draft_postmortem(valid::body(&input.body)?, write.now())?;
-    incident::save(write.db(), &before, &after).await?;
-    record(
-        write,
-        EventKind::PostmortemDrafted,
-        after,
-        None,
-        (Locked::default(), &[]),
-    )
-    .await
+    save(write, EventKind::PostmortemDrafted, &before, after, None).await
 }
 
 /// Publishes the draft as the last entry of the timeline, or revises what is published.
@@ -81,20 +71,12 @@ async fn publish_in(write: &mut Write, input: Publish) -> Result<Changed> {
     valid::version(input.expected_version, before.version)?;
     let mut after = before.clone();
     after.publish_postmortem(Uuid::now_v7(), input.display_at.unwrap_or(write.now()), write.now())?;
-    incident::save(write.db(), &before, &after).await?;
     let entry = after
         .updates
         .iter()
         .find(|update| update.status == IncidentStatus::Postmortem)
         .map(|entry| entry.id);
-    record(
-        write,
-        EventKind::PostmortemPublished,
-        after,
-        entry,
-        (Locked::default(), &[]),
-    )
-    .await
+    save(write, EventKind::PostmortemPublished, &before, after, entry).await
 }
 
 /// Takes the published postmortem back: its text becomes the draft again, the incident is resolved as before.
@@ -113,13 +95,5 @@ async fn withdraw_in(write: &mut Write, input: Withdraw) -> Result<Changed> {
     valid::version(input.expected_version, before.version)?;
     let mut after = before.clone();
     after.withdraw_postmortem(write.now())?;
-    incident::save(write.db(), &before, &after).await?;
-    record(
-        write,
-        EventKind::PostmortemWithdrawn,
-        after,
-        None,
-        (Locked::default(), &[]),
-    )
-    .await
+    save(write, EventKind::PostmortemWithdrawn, &before, after, None).await
 }

@@ -4,15 +4,13 @@ use futures_util::FutureExt;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Changed, locked, record, ref_taken, unchanged};
-use crate::commands::affected::Locked;
+use super::{Changed, locked, ref_taken, save, unchanged};
 use crate::commands::transact::transact;
 use crate::commands::{Call, Context, valid};
 use crate::domain::event::EventKind;
 use crate::domain::impact::Impact;
 use crate::domain::incident::Amendment;
 use crate::domain::time::Timestamp;
-use crate::entity::incident;
 use crate::error::Result;
 use crate::store::Write;
 
@@ -57,6 +55,5 @@ async fn amend_in(write: &mut Write, input: Amend) -> Result<Changed> {
     if !after.amend(amendment, write.now())? {
         return unchanged(write, after, None).await;
     }
-    incident::save(write.db(), &before, &after).await?;
-    record(write, EventKind::IncidentAmended, after, None, (Locked::default(), &[])).await
+    save(write, EventKind::IncidentAmended, &before, after, None).await
 }

@@ -4,13 +4,11 @@ use futures_util::FutureExt;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Changed, locked, locked_with, record, unchanged};
-use crate::commands::affected::Locked;
+use super::{Changed, locked, locked_with, save, unchanged};
 use crate::commands::transact::transact;
 use crate::commands::{Call, Context, valid};
 use crate::domain::event::EventKind;
 use crate::domain::time::Timestamp;
-use crate::entity::incident;
 use crate::error::Result;
 use crate::store::Write;
 
@@ -48,15 +46,7 @@ async fn publish_in(write: &mut Write, input: Publish) -> Result<Changed> {
     if !after.publish(write.now()) {
         return unchanged(write, after, None).await;
     }
-    incident::save(write.db(), &before, &after).await?;
-    record(
-        write,
-        EventKind::IncidentPublished,
-        after,
-        None,
-        (Locked::default(), &[]),
-    )
-    .await
+    save(write, EventKind::IncidentPublished, &before, after, None).await
 }
 
 /// Says to the public what was a note among the staff, as an update of now.
@@ -77,13 +67,5 @@ async fn publish_update_in(write: &mut Write, input: PublishUpdate) -> Result<Ch
     let mut after = before.clone();
     let (update, now) = (Uuid::now_v7(), write.now());
     after.publish_note(input.update, update, input.display_at.unwrap_or(now), now)?;
-    incident::save(write.db(), &before, &after).await?;
-    record(
-        write,
-        EventKind::IncidentUpdatePosted,
-        after,
-        Some(update),
-        (Locked::default(), &[]),
-    )
-    .await
+    save(write, EventKind::IncidentUpdatePosted, &before, after, Some(update)).await
 }
