@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::body::Bytes;
 use tokio::sync::Notify;
 
 use super::engine::Follower;
@@ -26,6 +27,10 @@ const FULL: usize = 512;
 
 /// How many events are written to a connection at once, where that many came together.
 const BATCH: usize = 32;
+
+/// Bytes of payload that such events have together, but for the last: a connection that takes none of them has all of them
+/// left over. As much as the kernel holds for a connection.
+const BATCH_BYTES: usize = 64 << 10;
 
 /// After how many connections other tasks have their turn: some 0.1 ms. A mutation has twenty turns or so, one for each
 /// statement, and waits this long for each while much is being sent.
@@ -249,15 +254,17 @@ struct Batch {
 
 async fn batch<F: Follower>(mut ready: Ready<Rendering>, follower: &mut F) -> Batch {
     let mut items = Vec::new();
+    let mut size = 0;
     loop {
         match ready {
             Ready::Item(item) if number(item.reach).is_some() && item.rendering.verdict == Verdict::Sound => {
+                size += item.rendering.size();
                 items.push(item);
             }
             Ready::Nothing => return Batch { items, is_last: false },
             Ready::Item(_) | Ready::End => return Batch { items, is_last: true },
         }
-        if items.len() == BATCH {
+        if items.len() == BATCH || size >= BATCH_BYTES {
             return Batch { items, is_last: false };
         }
         ready = follower.ready().await;
@@ -278,6 +285,8 @@ fn is_known(reach: Reach, position: u64) -> bool {
 async fn publish(batch: &[Item<Rendering>], riders: &mut Vec<Arc<Rider>>) {
     let last = batch.last().and_then(|item| number(item.reach)).unwrap_or_default();
     let mut bytes = Vec::new();
+    // The same for connections that do not take all of it, which share it.
+    let mut shared: Option<Bytes> = None;
     // For whom the bytes are: the envelope, and how many of the batch they leave out.
     let mut made_for: Option<(Envelope, usize)> = None;
     let mut have_left = false;
@@ -303,6 +312,7 @@ async fn publish(batch: &[Item<Rendering>], riders: &mut Vec<Arc<Rider>>) {
             .is_none_or(|(other, left_out)| other != envelope || *left_out != known)
         {
             bytes.clear();
+            shared = None;
             for item in &batch[known..] {
                 let payload = Payload {
                     json: item.rendering.json.clone(),
@@ -312,7 +322,8 @@ async fn publish(batch: &[Item<Rendering>], riders: &mut Vec<Arc<Rider>>) {
             }
             made_for = Some((envelope.clone(), known));
         }
-        match rider.seat.wire.offer(&bytes) {
+        let kept = || shared.get_or_insert_with(|| Bytes::copy_from_slice(&bytes)).clone();
+        match rider.seat.wire.offer(&bytes, kept) {
             Offered::Taken => place.position = last.max(place.position),
             Offered::Behind if seeded(Bug::DropWhenSlow) => place.position = last.max(place.position),
             Offered::Behind | Offered::Closed => {

@@ -4,6 +4,7 @@
 //! The connection is never written by both: a WebSocket is taken out of hyper, and a streamed answer is written past it
 //! only after hyper has flushed its head ([`Wire::taken_over`]).
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::Shutdown;
 use std::pin::Pin;
@@ -12,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum::body::Bytes;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -64,9 +66,8 @@ pub(super) struct Wire {
 
 #[derive(Debug, Default)]
 struct Outgoing {
-    /// What the kernel did not take, and how much of it it has taken since. Empty, and without memory, for almost all.
-    rest: Vec<u8>,
-    sent: usize,
+    /// What the kernel did not take. Empty, and without memory, for almost all.
+    rest: VecDeque<Bytes>,
     /// Since when the kernel takes nothing of the rest.
     blocked: Option<Instant>,
     is_closed: bool,
@@ -75,11 +76,14 @@ struct Outgoing {
 impl Outgoing {
     /// Sends of the rest what the kernel takes; whether nothing is left.
     fn advance(&mut self, stream: &TcpStream) -> io::Result<bool> {
-        while self.sent < self.rest.len() {
-            match stream.try_write(&self.rest[self.sent..]) {
+        while let Some(first) = self.rest.front_mut() {
+            match stream.try_write(first) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(sent) => {
-                    self.sent += sent;
+                    drop(first.split_to(sent));
+                    if first.is_empty() {
+                        self.rest.pop_front();
+                    }
                     self.blocked = None;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
@@ -118,8 +122,8 @@ impl Wire {
     }
 
     /// Sends something if all before it is sent, without waiting. Whoever tends the connection sends what the kernel
-    /// does not take of it.
-    pub(super) fn offer(&self, bytes: &[u8]) -> Offered {
+    /// does not take of it; for that `kept` gives the same bytes, in a form that others can share.
+    pub(super) fn offer(&self, bytes: &[u8], kept: impl FnOnce() -> Bytes) -> Offered {
         let mut outgoing = self.outgoing();
         if outgoing.is_closed {
             return Offered::Closed;
@@ -130,7 +134,7 @@ impl Wire {
         match self.stream.try_write(bytes) {
             Ok(sent) if sent == bytes.len() => Offered::Taken,
             Ok(sent) => {
-                outgoing.rest = bytes[sent..].to_vec();
+                outgoing.rest.push_back(kept().slice(sent..));
                 self.left_over.notify_one();
                 Offered::Taken
             }
@@ -143,10 +147,10 @@ impl Wire {
     ///
     /// # Errors
     /// `Stalled` when the peer takes nothing for `patience`.
-    pub(super) async fn send(&self, bytes: &[u8], patience: Duration) -> Result<(), Unsent> {
-        match self.offer(bytes) {
+    pub(super) async fn send(&self, bytes: Bytes, patience: Duration) -> Result<(), Unsent> {
+        match self.offer(&bytes, || bytes.clone()) {
             Offered::Taken => {}
-            Offered::Behind => self.outgoing().rest.extend_from_slice(bytes),
+            Offered::Behind => self.outgoing().rest.push_back(bytes),
             Offered::Closed => return Err(Unsent::Lost),
         }
         self.flush(patience).await

@@ -128,7 +128,9 @@ async fn subscribe(log: &Log, fanouts: &Arc<Fanouts>, from: u64) -> (JoinHandle<
             let Some(event) = event else { return };
             let mut bytes = Vec::new();
             event.write(&envelope, &mut bytes);
-            wire.send(&bytes, PATIENCE).await.expect("the client reads in the end");
+            wire.send(bytes.into(), PATIENCE)
+                .await
+                .expect("the client reads in the end");
         }
     });
     (serving, client)
@@ -269,7 +271,9 @@ async fn what_is_hushed_is_sent_nothing() {
 
     hushed.hush();
     // So that there is room for certain.
-    wire.send(b"\n", PATIENCE).await.expect("it is sent");
+    wire.send(Bytes::from_static(b"\n"), PATIENCE)
+        .await
+        .expect("it is sent");
     publish(&[item], &mut vec![rider(&hushed), rider(&heard)]).await;
     wire.hang_up();
 

@@ -163,7 +163,7 @@ impl<E: Engine, A: Authenticate> Session<E, A> {
         keep_alives.set_missed_tick_behavior(MissedTickBehavior::Delay);
 
         wire.taken_over().await;
-        self.send(&self.form.opening(), patience).await?;
+        self.send(self.form.opening(), patience).await?;
         let mut takes_commands = true;
         while takes_commands || !self.running.is_empty() {
             tokio::select! {
@@ -177,7 +177,7 @@ impl<E: Engine, A: Authenticate> Session<E, A> {
                     None => takes_commands = false,
                 },
                 Some((key, event)) = self.operations.next() => self.tell(key, &event, patience, &ended).await?,
-                _ = keep_alives.tick() => self.send(&self.form.keep_alive(), patience).await?,
+                _ = keep_alives.tick() => self.send(self.form.keep_alive(), patience).await?,
             }
         }
         self.end(patience).await
@@ -243,7 +243,7 @@ impl<E: Engine, A: Authenticate> Session<E, A> {
             ended(id);
             self.running.remove(&key);
         }
-        self.send(&bytes, patience).await
+        self.send(bytes, patience).await
     }
 
     /// The server stops: queries and mutations under way may still be answered.
@@ -265,8 +265,8 @@ impl<E: Engine, A: Authenticate> Session<E, A> {
         Ok(())
     }
 
-    async fn send(&mut self, bytes: &[u8], patience: Duration) -> io::Result<()> {
-        self.wire.send(bytes, patience).await.map_err(lost)
+    async fn send(&mut self, bytes: Vec<u8>, patience: Duration) -> io::Result<()> {
+        self.wire.send(bytes.into(), patience).await.map_err(lost)
     }
 }
 

@@ -150,7 +150,7 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
             return ControlFlow::Break(End::Close(Close::INIT_TIMEOUT));
         }
         match heard {
-            true => sent(self.socket.send(&frame::ping()).await),
+            true => sent(self.socket.send(frame::ping()).await),
             false => ControlFlow::Break(End::Close(Close::TRY_AGAIN_LATER)),
         }
     }
@@ -158,7 +158,7 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
     async fn receive(&mut self, received: Received) -> Flow {
         let text = match received {
             Received::Text(text) => text,
-            Received::Ping(payload) => return sent(self.socket.send(&frame::pong(&payload)).await),
+            Received::Ping(payload) => return sent(self.socket.send(frame::pong(&payload)).await),
             Received::Pong => return ControlFlow::Continue(()),
             Received::Closing | Received::Gone => return ControlFlow::Break(End::Gone),
             Received::Fault(close) => return ControlFlow::Break(End::Close(close)),
@@ -234,7 +234,7 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
         };
         let mut frames = Vec::new();
         if event.write(&envelope, &mut frames) {
-            return sent(self.socket.send(&frames).await);
+            return sent(self.socket.send(frames).await);
         }
         ControlFlow::Break(End::Close(match event {
             Event::Unavailable => Close::TRY_AGAIN_LATER,

@@ -97,14 +97,14 @@ impl Socket {
     }
 
     /// Sends bytes that are whole frames, however slowly, for as long as the peer takes some of them now and then.
-    pub(super) async fn send(&self, frames: &[u8]) -> Result<(), Unsent> {
-        self.wire.send(frames, self.config().send_timeout).await
+    pub(super) async fn send(&self, frames: Vec<u8>) -> Result<(), Unsent> {
+        self.wire.send(frames.into(), self.config().send_timeout).await
     }
 
     pub(super) async fn send_text(&self, text: &str) -> Result<(), Unsent> {
         let mut out = Vec::with_capacity(text.len() + 10);
         frame::whole(&mut out, text);
-        self.send(&out).await
+        self.send(out).await
     }
 
     /// Says why the socket is closed, and gives the peer a while to close it too: a socket that is shut while the
@@ -115,7 +115,7 @@ impl Socket {
         // A peer that took nothing for so long may still take all of it now, and learn why.
         let patience = self.config().send_timeout + closing_time;
         let farewell = async {
-            if self.wire.send(&frame::close(close), patience).await.is_ok() {
+            if self.wire.send(frame::close(close).into(), patience).await.is_ok() {
                 self.drain().await;
             }
         };
@@ -128,7 +128,7 @@ impl Socket {
     pub(super) async fn closed(self) {
         let answer = frame::close_in_answer();
         // It may be gone.
-        let _ = timeout(self.config().closing_time, self.send(&answer)).await;
+        let _ = timeout(self.config().closing_time, self.send(answer)).await;
         self.wire.hang_up();
     }
 
