@@ -15,6 +15,7 @@ pub mod maintenance_component;
 pub mod page;
 pub mod page_log;
 pub mod postmortem;
+pub(crate) mod question;
 pub mod setting;
 pub mod timeline;
 pub mod timeline_update;

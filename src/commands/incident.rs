@@ -8,7 +8,7 @@ mod publish;
 use std::collections::HashSet;
 
 use futures_util::FutureExt;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -143,7 +143,7 @@ async fn open_in(write: &mut Write, input: Open) -> Result<Changed> {
         [field] if field == "startedAt" && input.started_at.is_none() => refused.why.at(["displayAt"]),
         _ => refused,
     })?;
-    incident::insert(write.db(), &opened).await?;
+    incident::insert(write.changes(), &opened)?;
     record(
         write,
         EventKind::IncidentOpened,
@@ -205,7 +205,7 @@ async fn post_update_in(write: &mut Write, input: PostUpdate) -> Result<Changed>
         Audience::Public => after.post(post, write.now())?,
         Audience::Staff => after.note(post, write.now())?,
     }
-    incident::save(write.db(), &before, &after).await?;
+    incident::save(write.changes(), &before, &after)?;
     record(write, kind, after, Some(update), (locked, &changes)).await
 }
 
@@ -274,7 +274,7 @@ async fn reopen_in(write: &mut Write, input: Reopen) -> Result<Changed> {
     let update = post.id;
     let mut after = before.clone();
     after.reopen(post, write.now())?;
-    incident::save(write.db(), &before, &after).await?;
+    incident::save(write.changes(), &before, &after)?;
     record(
         write,
         EventKind::IncidentReopened,
@@ -290,11 +290,10 @@ async fn reopen_in(write: &mut Write, input: Reopen) -> Result<Changed> {
 /// # Errors
 /// `INCIDENT_NOT_FOUND`.
 pub(super) async fn locked(write: &Write, id: Uuid) -> Result<Incident> {
-    let rows = incident::Entity::find_by_id(id).lock(ROW_LOCK).all(write.db()).await?;
-    let Some(found) = incident::load(write.db(), rows).await?.pop() else {
-        return Err(Refusal::NotFound(Thing::Incident).at(["incident"]).into());
-    };
-    page::require(write, found.page, Thing::Incident, "incident").await?;
+    let not_found = || Refusal::NotFound(Thing::Incident).at(["incident"]);
+    let found = incident::find_locked(write.db(), id, ROW_LOCK).await?;
+    let (found, visibility) = found.ok_or_else(not_found)?;
+    page::admit(write, found.page, visibility, not_found())?;
     Ok(found)
 }
 

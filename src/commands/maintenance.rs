@@ -3,7 +3,6 @@
 mod automation;
 
 use futures_util::FutureExt;
-use sea_orm::{EntityTrait, QuerySelect};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -107,7 +106,7 @@ async fn schedule_in(write: &mut Write, input: Schedule) -> Result<Changed> {
     };
     let update = scheduling.first.id;
     let scheduled = Maintenance::schedule(scheduling, write.now())?;
-    maintenance::insert(write.db(), &scheduled).await?;
+    maintenance::insert(write.changes(), &scheduled)?;
     record(
         write,
         EventKind::MaintenanceScheduled,
@@ -145,7 +144,7 @@ async fn amend_in(write: &mut Write, input: Amend) -> Result<Changed> {
     if !after.amend(amendment, write.now())? {
         return unchanged(write, after, None).await;
     }
-    maintenance::save(write.db(), &before, &after).await?;
+    maintenance::save(write.changes(), &before, &after)?;
     let changes = after.amending_changes(&before.components, |id| locked.status(id));
     for change in &changes {
         component::insert_change(write, *change, write.now()).await?;
@@ -208,20 +207,16 @@ async fn post_update_in(write: &mut Write, input: PostUpdate) -> Result<Changed>
     let update = post.id;
     let mut after = before.clone();
     after.post(post, write.now())?;
-    maintenance::save(write.db(), &before, &after).await?;
+    maintenance::save(write.changes(), &before, &after)?;
     record(write, kind, after, Some(update), (locked, &changes)).await
 }
 
 /// A maintenance that is there, on a page that is there, locked until the transaction ends.
 async fn locked(write: &Write, id: Uuid) -> Result<Maintenance> {
-    let rows = maintenance::Entity::find_by_id(id)
-        .lock(ROW_LOCK)
-        .all(write.db())
-        .await?;
-    let Some(found) = maintenance::load(write.db(), rows).await?.pop() else {
-        return Err(Refusal::NotFound(Thing::Maintenance).at(["maintenance"]).into());
-    };
-    page::require(write, found.page, Thing::Maintenance, "maintenance").await?;
+    let not_found = || Refusal::NotFound(Thing::Maintenance).at(["maintenance"]);
+    let found = maintenance::find_locked(write.db(), id, ROW_LOCK).await?;
+    let (found, visibility) = found.ok_or_else(not_found)?;
+    page::admit(write, found.page, visibility, not_found())?;
     Ok(found)
 }
 

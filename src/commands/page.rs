@@ -179,7 +179,8 @@ pub(super) async fn require(write: &Write, id: Uuid, thing: Thing, field: &str) 
     admit(write, id, visibility, Refusal::NotFound(thing).at([field]))
 }
 
-fn admit(write: &Write, page: Uuid, visibility: Option<Visibility>, not_found: Refused) -> Result<()> {
+/// The same where it is known who sees the page; nobody does where it is not there.
+pub(super) fn admit(write: &Write, page: Uuid, visibility: Option<Visibility>, not_found: Refused) -> Result<()> {
     let reach = visibility.map(|visibility| access::reach(write.author(), page, visibility));
     match reach {
         Some(Reach::Open) => Ok(()),

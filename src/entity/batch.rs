@@ -48,23 +48,34 @@ impl Batch {
     /// # Errors
     /// That of the first that fails.
     pub(crate) async fn send(self, db: &impl ConnectionTrait) -> Result<()> {
+        if let Some(last) = self.send_all_but_last(db).await? {
+            db.execute_raw(last).await?;
+        }
+        Ok(())
+    }
+
+    /// The same up to the last text, which is left to be sent.
+    ///
+    /// # Errors
+    /// That of the first that fails.
+    pub(super) async fn send_all_but_last(self, db: &impl ConnectionTrait) -> Result<Option<Statement>> {
         let together = match self.backend {
             DbBackend::Sqlite => TOGETHER,
             _ => 1,
         };
+        let mut last: Option<Statement> = None;
         let mut statements = self.statements.into_iter();
-        while let Some(mut statement) = statements.next() {
-            for next in statements.by_ref().take(together - 1) {
-                join(&mut statement, next);
+        while let Some(first) = statements.next() {
+            if let Some(before) = last.replace(statements.by_ref().take(together - 1).fold(first, join)) {
+                db.execute_raw(before).await?;
             }
-            db.execute_raw(statement).await?;
         }
-        Ok(())
+        Ok(last)
     }
 }
 
 /// Puts a statement after another in one text, and its values after the other's.
-fn join(statement: &mut Statement, next: Statement) {
+pub(super) fn join(mut statement: Statement, next: Statement) -> Statement {
     statement.sql.push_str(";\n");
     statement.sql.push_str(&next.sql);
     let values = next.values.map(|values| values.0).unwrap_or_default();
@@ -73,4 +84,5 @@ fn join(statement: &mut Statement, next: Statement) {
         .get_or_insert_with(|| Values(Vec::new()))
         .0
         .extend(values);
+    statement
 }

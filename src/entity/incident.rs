@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{ConnectionTrait, IntoActiveModel};
+use sea_orm::sea_query::{LockType, OnConflict, Query};
+use sea_orm::{ConnectionTrait, IntoActiveModel, QuerySelect};
 
 use super::batch::Batch;
-use super::{at, json, postmortem, timeline, to_json, word};
+use super::question::{Answers, Question, Questions};
+use super::{at, json, page, postmortem, timeline, to_json, word};
 use crate::domain::incident::{Incident, Postmortem, Told};
+use crate::domain::page::Visibility;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 
@@ -67,18 +69,67 @@ impl Model {
     }
 }
 
-/// The incidents of these rows, in their order: four statements at most, however many there are.
-pub async fn load(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Incident>> {
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    let mut timelines = timeline::load(db, &ids).await?;
-    let mut postmortems: HashMap<Uuid, Postmortem> = HashMap::new();
-    if !ids.is_empty() {
-        let found = postmortem::Entity::find()
-            .filter(postmortem::Column::IncidentId.is_in(ids))
-            .all(db)
-            .await?;
-        postmortems.extend(found.into_iter().map(|row| (row.incident_id, row.into_domain())));
+/// What is asked to know incidents, beside their own rows.
+struct Asked {
+    timelines: timeline::Asked,
+    postmortems: Question<postmortem::Model>,
+}
+
+fn ask(questions: &mut Questions, ids: &[Uuid]) -> Asked {
+    let of_ids = postmortem::Column::IncidentId.is_in(ids.iter().copied());
+    Asked {
+        timelines: timeline::ask(questions, ids),
+        postmortems: questions.ask(postmortem::Entity::find().filter(of_ids)),
     }
+}
+
+/// The incidents of these rows, in their order: four statements at most, however many there are.
+///
+/// # Errors
+/// Those of the database.
+pub async fn load(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Incident>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let mut questions = Questions::new(db);
+    let asked = ask(&mut questions, &ids);
+    let mut answers = questions.send(db).await?;
+    read(db, rows, asked, &mut answers).await
+}
+
+/// An incident, whose row is locked, and who sees its page; none where that is archived.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_locked(
+    db: &impl ConnectionTrait,
+    id: Uuid,
+    lock: LockType,
+) -> Result<Option<(Incident, Option<Visibility>)>> {
+    let mut on = Query::select();
+    on.column(Column::PageId).from(Entity).and_where(Column::Id.eq(id));
+    let mut questions = Questions::new(db);
+    let rows = questions.ask(Entity::find_by_id(id).lock(lock));
+    let pages = questions.ask(page::present(on));
+    let asked = ask(&mut questions, &[id]);
+    let mut answers = questions.send(db).await?;
+    let rows = answers.take(rows)?;
+    let page: Option<page::Model> = answers.take(pages)?.pop();
+    let visibility = page.map(|page| word(&page.visibility)).transpose()?;
+    let incident = read(db, rows, asked, &mut answers).await?.pop();
+    Ok(incident.map(|incident| (incident, visibility)))
+}
+
+async fn read(
+    db: &impl ConnectionTrait,
+    rows: Vec<Model>,
+    asked: Asked,
+    answers: &mut Answers,
+) -> Result<Vec<Incident>> {
+    let mut timelines = timeline::read(db, asked.timelines, answers).await?;
+    let found = answers.take(asked.postmortems)?.into_iter();
+    let mut postmortems: HashMap<Uuid, Postmortem> = found.map(|row| (row.incident_id, row.into_domain())).collect();
     rows.into_iter()
         .map(|row| {
             Ok(Incident {
@@ -112,26 +163,30 @@ pub async fn load(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Inc
         .collect()
 }
 
-/// Stores a new incident with its timeline.
-pub async fn insert(db: &impl ConnectionTrait, incident: &Incident) -> Result<()> {
-    let mut batch = Batch::new(db);
+/// Adds what stores a new incident with its timeline.
+///
+/// # Errors
+/// That something of it cannot be stored.
+pub(crate) fn insert(batch: &mut Batch, incident: &Incident) -> Result<()> {
     batch.add(&Entity::insert(
         Model::from_domain(incident)?.into_active_model().reset_all(),
     ));
-    timeline::save(&mut batch, incident.id, &[], &incident.updates)?;
-    save_postmortem(&mut batch, incident);
-    batch.send(db).await
+    timeline::save(batch, incident.id, &[], &incident.updates)?;
+    save_postmortem(batch, incident);
+    Ok(())
 }
 
-/// Brings a stored incident from what it was to what it has become.
-pub async fn save(db: &impl ConnectionTrait, before: &Incident, after: &Incident) -> Result<()> {
-    let mut batch = Batch::new(db);
+/// Adds what brings a stored incident from what it was to what it has become.
+///
+/// # Errors
+/// That something of it cannot be stored.
+pub(crate) fn save(batch: &mut Batch, before: &Incident, after: &Incident) -> Result<()> {
     batch.update(Model::from_domain(after)?.into_active_model().reset_all())?;
-    timeline::save(&mut batch, after.id, &before.updates, &after.updates)?;
+    timeline::save(batch, after.id, &before.updates, &after.updates)?;
     if before.postmortem != after.postmortem {
-        save_postmortem(&mut batch, after);
+        save_postmortem(batch, after);
     }
-    batch.send(db).await
+    Ok(())
 }
 
 fn save_postmortem(batch: &mut Batch, incident: &Incident) {

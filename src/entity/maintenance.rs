@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ConnectionTrait, IntoActiveModel, QueryOrder};
+use sea_orm::sea_query::{LockType, Query};
+use sea_orm::{ConnectionTrait, IntoActiveModel, QueryOrder, QuerySelect};
 
 use super::batch::Batch;
-use super::{at, maintenance_component, timeline, word};
+use super::question::{Answers, Question, Questions};
+use super::{at, maintenance_component, page, timeline, word};
 use crate::domain::maintenance::Maintenance;
+use crate::domain::page::Visibility;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 
@@ -57,20 +60,70 @@ impl Model {
     }
 }
 
-/// The maintenances of these rows, in their order: four statements, however many there are.
+/// What is asked to know maintenances, beside their own rows.
+struct Asked {
+    timelines: timeline::Asked,
+    components: Question<maintenance_component::Model>,
+}
+
+fn ask(questions: &mut Questions, ids: &[Uuid]) -> Asked {
+    let components = maintenance_component::Entity::find()
+        .filter(maintenance_component::Column::MaintenanceId.is_in(ids.iter().copied()))
+        .order_by_asc(maintenance_component::Column::Position);
+    Asked {
+        timelines: timeline::ask(questions, ids),
+        components: questions.ask(components),
+    }
+}
+
+/// The maintenances of these rows, in their order: four statements at most, however many there are.
+///
+/// # Errors
+/// Those of the database.
 pub async fn load(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Maintenance>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    let mut timelines = timeline::load(db, &ids).await?;
+    let mut questions = Questions::new(db);
+    let asked = ask(&mut questions, &ids);
+    let mut answers = questions.send(db).await?;
+    read(db, rows, asked, &mut answers).await
+}
+
+/// A maintenance, whose row is locked, and who sees its page; none where that is archived.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find_locked(
+    db: &impl ConnectionTrait,
+    id: Uuid,
+    lock: LockType,
+) -> Result<Option<(Maintenance, Option<Visibility>)>> {
+    let mut on = Query::select();
+    on.column(Column::PageId).from(Entity).and_where(Column::Id.eq(id));
+    let mut questions = Questions::new(db);
+    let rows = questions.ask(Entity::find_by_id(id).lock(lock));
+    let pages = questions.ask(page::present(on));
+    let asked = ask(&mut questions, &[id]);
+    let mut answers = questions.send(db).await?;
+    let rows = answers.take(rows)?;
+    let page: Option<page::Model> = answers.take(pages)?.pop();
+    let visibility = page.map(|page| word(&page.visibility)).transpose()?;
+    let maintenance = read(db, rows, asked, &mut answers).await?.pop();
+    Ok(maintenance.map(|maintenance| (maintenance, visibility)))
+}
+
+async fn read(
+    db: &impl ConnectionTrait,
+    rows: Vec<Model>,
+    asked: Asked,
+    answers: &mut Answers,
+) -> Result<Vec<Maintenance>> {
+    let mut timelines = timeline::read(db, asked.timelines, answers).await?;
     let mut components: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
-    if !ids.is_empty() {
-        let found = maintenance_component::Entity::find()
-            .filter(maintenance_component::Column::MaintenanceId.is_in(ids))
-            .order_by_asc(maintenance_component::Column::Position)
-            .all(db)
-            .await?;
-        for row in found {
-            components.entry(row.maintenance_id).or_default().push(row.component_id);
-        }
+    for row in answers.take(asked.components)? {
+        components.entry(row.maintenance_id).or_default().push(row.component_id);
     }
     rows.into_iter()
         .map(|row| {
@@ -96,28 +149,30 @@ pub async fn load(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Mai
         .collect()
 }
 
-/// Stores a new maintenance with its timeline.
-pub async fn insert(db: &impl ConnectionTrait, maintenance: &Maintenance) -> Result<()> {
-    let mut batch = Batch::new(db);
+/// Adds what stores a new maintenance with its timeline.
+///
+/// # Errors
+/// That something of it cannot be stored.
+pub(crate) fn insert(batch: &mut Batch, maintenance: &Maintenance) -> Result<()> {
     batch.add(&Entity::insert(
         Model::from_domain(maintenance).into_active_model().reset_all(),
     ));
-    insert_components(&mut batch, maintenance);
-    timeline::save(&mut batch, maintenance.id, &[], &maintenance.updates)?;
-    batch.send(db).await
+    insert_components(batch, maintenance);
+    timeline::save(batch, maintenance.id, &[], &maintenance.updates)
 }
 
-/// Brings a stored maintenance from what it was to what it has become.
-pub async fn save(db: &impl ConnectionTrait, before: &Maintenance, after: &Maintenance) -> Result<()> {
-    let mut batch = Batch::new(db);
+/// Adds what brings a stored maintenance from what it was to what it has become.
+///
+/// # Errors
+/// That something of it cannot be stored.
+pub(crate) fn save(batch: &mut Batch, before: &Maintenance, after: &Maintenance) -> Result<()> {
     batch.update(Model::from_domain(after).into_active_model().reset_all())?;
     if before.components != after.components {
         let of_it = maintenance_component::Column::MaintenanceId.eq(after.id);
         batch.add(&maintenance_component::Entity::delete_many().filter(of_it));
-        insert_components(&mut batch, after);
+        insert_components(batch, after);
     }
-    timeline::save(&mut batch, after.id, &before.updates, &after.updates)?;
-    batch.send(db).await
+    timeline::save(batch, after.id, &before.updates, &after.updates)
 }
 
 fn insert_components(batch: &mut Batch, maintenance: &Maintenance) {

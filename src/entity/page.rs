@@ -1,6 +1,7 @@
 //! Pages.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::SelectStatement;
 
 use super::word;
 use crate::domain::page::Page;
@@ -29,6 +30,13 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The pages that something is on, unless they are archived; `on` gives their ids.
+pub(super) fn present(on: SelectStatement) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::Id.in_subquery(on))
+        .filter(Column::ArchivedAt.is_null())
+}
 
 impl Model {
     /// The page this row holds.

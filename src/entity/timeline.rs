@@ -3,46 +3,63 @@
 use std::collections::HashMap;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Query;
+use sea_orm::sea_query::{Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, IntoActiveModel, QueryOrder, QuerySelect};
 
 use super::batch::Batch;
+use super::question::{Answers, Question, Questions};
 use super::{at, component_change, timeline_update, update_revision, word};
 use crate::domain::code::Word;
 use crate::domain::time::Timestamp;
 use crate::domain::timeline::{self, Revision, Update};
 use crate::error::{Error, Result};
 
-/// The timelines of many incidents or maintenances: three statements at most, however many there are.
-pub async fn load<S: Word>(db: &impl ConnectionTrait, owners: &[Uuid]) -> Result<HashMap<Uuid, Vec<Update<S>>>> {
-    let mut timelines: HashMap<Uuid, Vec<Update<S>>> = HashMap::new();
-    if owners.is_empty() {
-        return Ok(timelines);
-    }
+/// What is asked to know some timelines.
+pub(super) struct Asked {
+    updates: Question<timeline_update::Model>,
+    changes: Question<component_change::Model>,
+    /// The ids of the updates.
+    ids: SelectStatement,
+}
+
+/// Asks for the timelines of many incidents or maintenances: two statements, however many there are.
+pub(super) fn ask(questions: &mut Questions, owners: &[Uuid]) -> Asked {
     let of_owners = timeline_update::Column::OwnerId.is_in(owners.iter().copied());
     let mut ids = Query::select();
     ids.column(timeline_update::Column::Id)
         .from(timeline_update::Entity)
         .and_where(of_owners.clone());
+    let changes = component_change::Entity::find()
+        .filter(component_change::Column::UpdateId.in_subquery(ids.clone()))
+        .order_by_asc(component_change::Column::Position);
+    Asked {
+        updates: questions.ask(timeline_update::Entity::find().filter(of_owners)),
+        changes: questions.ask(changes),
+        ids,
+    }
+}
 
-    let updates = timeline_update::Entity::find().filter(of_owners).all(db).await?;
+/// The timelines that were asked for: a third statement, where an update was edited.
+pub(super) async fn read<S: Word>(
+    db: &impl ConnectionTrait,
+    asked: Asked,
+    answers: &mut Answers,
+) -> Result<HashMap<Uuid, Vec<Update<S>>>> {
+    let updates = answers.take(asked.updates)?;
+    let changes = answers.take(asked.changes)?;
     // What was never edited has none.
     let revisions = match updates.iter().any(|update| update.edited_at.is_some()) {
         true => {
             update_revision::Entity::find()
-                .filter(update_revision::Column::UpdateId.in_subquery(ids.clone()))
+                .filter(update_revision::Column::UpdateId.in_subquery(asked.ids))
                 .order_by_asc(update_revision::Column::Number)
                 .all(db)
                 .await?
         }
         false => Vec::new(),
     };
-    let changes = component_change::Entity::find()
-        .filter(component_change::Column::UpdateId.in_subquery(ids))
-        .order_by_asc(component_change::Column::Position)
-        .all(db)
-        .await?;
 
+    let mut timelines: HashMap<Uuid, Vec<Update<S>>> = HashMap::new();
     let mut revisions_of: HashMap<Uuid, Vec<Revision>> = HashMap::new();
     for revision in revisions {
         revisions_of.entry(revision.update_id).or_default().push(Revision {

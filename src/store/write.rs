@@ -26,6 +26,7 @@ use crate::domain::page::Page;
 use crate::domain::role::Scope;
 use crate::domain::time::Timestamp;
 use crate::entity::batch::Batch;
+use crate::entity::question::Questions;
 use crate::entity::{self, component, event, page, page_log};
 use crate::error::{Error, Result};
 use crate::seeded::{Bug, seeded};
@@ -87,6 +88,7 @@ pub struct Write {
     /// What was changed that is on no page.
     noted: Option<Uuid>,
     events: Vec<Event>,
+    changes: Batch,
     /// Where [`Bug::NumberBeforeLock`] takes its numbers.
     #[cfg(feature = "seeded-bugs")]
     pool: sea_orm::DatabaseConnection,
@@ -103,6 +105,7 @@ impl Store {
         let now = clock.now();
         let bell = self.bell().clone();
         Ok(Write {
+            changes: Batch::new(&transaction),
             transaction,
             _turn: turn,
             bell,
@@ -168,6 +171,11 @@ impl Write {
         Ok(())
     }
 
+    /// What is changed when this commits, before its events are written. What is read up to then does not show it.
+    pub(crate) const fn changes(&mut self) -> &mut Batch {
+        &mut self.changes
+    }
+
     /// Adds an event to the page's log when this commits. All events of one write are of one page.
     pub fn record(&mut self, page: Uuid, event: Event) {
         debug_assert!(self.page.is_none_or(|known| known == page), "a write changes one page");
@@ -190,9 +198,12 @@ impl Write {
             return Err(Error::Forbidden);
         }
         let events = std::mem::take(&mut self.events);
+        let nothing = Batch::new(self.db());
+        let changes = std::mem::replace(&mut self.changes, nothing);
         let page = self.page.filter(|_| !events.is_empty());
-        if let Some(page) = page {
-            self.append(page, events).await?;
+        match page {
+            Some(page) => self.append(page, changes, events).await?,
+            None => changes.send(self.db()).await?,
         }
         if let Some(token) = self.noted {
             let deed = self.deed(None, Some(("token", token)));
@@ -211,9 +222,14 @@ impl Write {
     /// Raises the heads and writes the events under the numbers that gives. The row of the heads stays locked to the
     /// commit, so numbers become visible in order, and a rollback gives them back; it is locked after all other rows,
     /// so that writers of one page wait for one another as briefly as can be.
-    async fn append(&self, page: Uuid, events: Vec<Event>) -> Result<()> {
+    async fn append(&self, page: Uuid, mut changes: Batch, events: Vec<Event>) -> Result<()> {
+        if self.db().get_database_backend() == DbBackend::Postgres {
+            std::mem::replace(&mut changes, Batch::new(self.db()))
+                .send(self.db())
+                .await?;
+        }
         let taken = self.lock_heads(page, &events).await?;
-        let stands = self.stands(page).await?;
+        let stands = self.stands(page, changes).await?;
         let log = taken.as_ref().unwrap_or(&stands.log);
         let is_public = |event: &Event| event.audience(stands.page.visibility) == Audience::Public;
         let subject = events
@@ -327,8 +343,9 @@ impl Write {
         }
     }
 
-    /// How the page and its log stand, read under the lock of the heads: each event says what stood at its number.
-    async fn stands(&self, page: Uuid) -> Result<Stands> {
+    /// How the page and its log stand after some changes, read under the lock of the heads: each event says what stood at its
+    /// number.
+    async fn stands(&self, page: Uuid, changes: Batch) -> Result<Stands> {
         let mut statuses = Query::select();
         statuses
             .expr(Func::cust("string_agg").args([Expr::col(component::Column::Status), Expr::value(BETWEEN)]))
@@ -341,11 +358,11 @@ impl Write {
         let found = page::Entity::find_by_id(page)
             .join(JoinType::InnerJoin, log.into())
             .columns(page_log::Column::iter())
-            .expr_as(Expr::SubQuery(None, Box::new(statuses.into())), "statuses")
-            .into_model::<Row>()
-            .one(self.db())
-            .await?;
-        let row = found.ok_or_else(no_log)?;
+            .expr_as(Expr::SubQuery(None, Box::new(statuses.into())), "statuses");
+        let mut questions = Questions::new(self.db());
+        let found = questions.ask(found);
+        let mut answers = questions.send_after(changes, self.db()).await?;
+        let row: Row = answers.take(found)?.pop().ok_or_else(no_log)?;
         let statuses = row.statuses.iter().flat_map(|statuses| statuses.split(BETWEEN));
         let statuses = statuses.map(entity::word).collect::<Result<Vec<_>>>()?;
         Ok(Stands {

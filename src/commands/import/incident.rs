@@ -116,7 +116,7 @@ async fn take(write: &mut Write, taken: Incident) -> Result<Outcome> {
     if let Some(known) = incident::load(write.db(), known.into_iter().collect()).await?.pop() {
         return Ok(Outcome::known(Some(known.id), newer(&taken.updates, &known.updates)));
     }
-    incident::insert(write.db(), &taken).await?;
+    incident::insert(write.changes(), &taken)?;
     let id = taken.id;
     let (kind, update) = if taken.status.is_open() {
         (EventKind::IncidentOpened, taken.updates.last().map(|update| update.id))

@@ -99,7 +99,7 @@ async fn take(write: &mut Write, taken: Maintenance) -> Result<Outcome> {
     if let Some(known) = maintenance::load(write.db(), known.into_iter().collect()).await?.pop() {
         return Ok(Outcome::known(Some(known.id), newer(&taken.updates, &known.updates)));
     }
-    maintenance::insert(write.db(), &taken).await?;
+    maintenance::insert(write.changes(), &taken)?;
     let id = taken.id;
     let kind = EventKind::MaintenanceBackfilled;
     maintenances::record(write, kind, taken, None, (Locked::default(), &[])).await?;

@@ -116,7 +116,7 @@ async fn backfill_in(write: &mut Write, input: Backfill) -> Result<Changed> {
     }
     entered.backfilled = true;
     entered.version = 1;
-    incident::insert(write.db(), &entered).await?;
+    incident::insert(write.changes(), &entered)?;
     record(
         write,
         EventKind::IncidentBackfilled,

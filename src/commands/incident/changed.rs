@@ -29,7 +29,7 @@ pub(in crate::commands) async fn save(
     after: Incident,
     update: Option<Uuid>,
 ) -> Result<Changed> {
-    incident::save(write.db(), before, &after).await?;
+    incident::save(write.changes(), before, &after)?;
     record(write, kind, after, update, (Locked::default(), &[])).await
 }
 

@@ -110,7 +110,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
         if let (Some(owner), Some(statement)) = (owner.filter(|id| id.starts_with(RECORDED)), found.text) {
             let mut statements = STATEMENTS.lock().unwrap_or_else(PoisonError::into_inner);
             let all = statements.get_or_insert_default();
-            all.entry(owner).or_default().push(statement);
+            // Some are sent in one text.
+            let alone = statement.split(";\n").map(ToOwned::to_owned);
+            all.entry(owner).or_default().extend(alone);
         }
     }
 }
