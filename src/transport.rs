@@ -32,6 +32,7 @@ mod rendering;
 mod request_id;
 mod router;
 mod server;
+mod takeover;
 mod throttle;
 mod websocket;
 mod wire;

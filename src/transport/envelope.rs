@@ -70,6 +70,14 @@ impl Form {
         out
     }
 
+    /// What the body ends with.
+    pub(super) fn closing(self) -> Vec<u8> {
+        match self {
+            Form::Distinct(framing) | Form::Single(framing) | Form::Multipart(framing) => framing.closing().to_vec(),
+            Form::WebSocket => Vec::new(),
+        }
+    }
+
     /// What tells a client, and proxies on the way, that the connection lives.
     pub(super) fn keep_alive(self) -> Vec<u8> {
         let mut out = Vec::new();
@@ -83,6 +91,14 @@ impl Form {
 }
 
 impl Framing {
+    /// The chunk that is the last.
+    const fn closing(self) -> &'static [u8] {
+        match self {
+            Framing::Chunked => b"0\r\n\r\n",
+            Framing::Bare => b"",
+        }
+    }
+
     fn wrap(self, out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
         if self == Framing::Bare {
             return fill(out);

@@ -16,7 +16,7 @@ use async_graphql::parser::types::OperationType;
 use axum::Extension;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
@@ -179,6 +179,16 @@ fn link(parts: &Parts, request_id: &RequestId) -> Result<Link, RequestError> {
     let link = parts.extensions.get::<ConnectInfo<Link>>();
     link.map(|ConnectInfo(link)| link.clone())
         .ok_or_else(|| RequestError::internal(request_id))
+}
+
+/// Whether a header's list names something.
+pub(super) fn names(headers: &HeaderMap, name: HeaderName, sought: &str) -> bool {
+    let values = headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
+    let mut words = values.flat_map(|value| value.split(','));
+    words.any(|word| word.trim().eq_ignore_ascii_case(sought))
 }
 
 /// The response to what the executor answered.

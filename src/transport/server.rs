@@ -21,6 +21,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::takeover::{Stream, Takeover};
 use super::wire::{Carrier, Wire};
 
 /// Stops a server, and says what for: clients of one that makes way for another come back at once.
@@ -106,6 +107,7 @@ pub async fn serve(mut listener: TcpListener, router: Router, connections: Conne
         while let Some((stream, peer)) = shutdown.run_until_cancelled(Listener::accept(&mut listener)).await {
             let link = Link {
                 wire: Wire::new(stream),
+                takeover: Arc::default(),
                 peer: peer.ip(),
             };
             requests.spawn(converse(link, router.clone(), patience.head, shutdown.clone()));
@@ -134,6 +136,20 @@ pub async fn serve(mut listener: TcpListener, router: Router, connections: Conne
 /// answered.
 async fn converse(link: Link, router: Router, head: Duration, shutdown: CancellationToken) {
     let wire = Arc::clone(&link.wire);
+    // Apart, as a stream that lasts holds nothing of it.
+    while let Some(stream) = Box::pin(speak_http(link.clone(), router.clone(), head, &shutdown)).await {
+        let goes_on = stream.send(&wire).await;
+        if !goes_on || shutdown.is_cancelled() {
+            wire.hang_up();
+            return;
+        }
+        wire.hand_back();
+    }
+}
+
+/// Has hyper speak HTTP on a connection, until that has ended, or until what it answers goes on without it.
+async fn speak_http(link: Link, router: Router, head: Duration, shutdown: &CancellationToken) -> Option<Stream> {
+    let (wire, takeover) = (Arc::clone(&link.wire), Arc::clone(&link.takeover));
     let link = ConnectInfo(link);
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
@@ -143,25 +159,33 @@ async fn converse(link: Link, router: Router, head: Duration, shutdown: Cancella
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(head);
     let connection = http
-        .serve_connection(TokioIo::new(Carrier(wire)), service)
+        .serve_connection(TokioIo::new(Carrier(Arc::clone(&wire))), service)
         .with_upgrades();
     let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let mut taken = pin!(takeover.taken(&wire));
+    let mut is_stopping = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended badly");
+                }
+                return None;
+            }
+            stream = taken.as_mut() => return Some(stream),
+            () = shutdown.cancelled(), if !is_stopping => {
+                is_stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended badly");
     }
 }
 
 /// The connection that a request came by.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Link {
     pub(super) wire: Arc<Wire>,
+    pub(super) takeover: Arc<Takeover>,
     /// Who is at its other end: a client, or a proxy.
     pub(super) peer: IpAddr,
 }

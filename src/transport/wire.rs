@@ -2,7 +2,7 @@
 //!
 //! Writing straight to the socket is what makes a delivered message cost little more than the system call (DESIGN.md, 4).
 //! The connection is never written by both: a WebSocket is taken out of hyper, and a streamed answer is written past it
-//! only after hyper has flushed its head ([`Wire::taken_over`]).
+//! only after hyper has flushed its head ([`Wire::until_ours`]).
 
 use std::collections::VecDeque;
 use std::io;
@@ -223,13 +223,24 @@ impl Wire {
         let _ = SockRef::from(&self.stream).shutdown(Shutdown::Both);
     }
 
-    /// Waits until hyper has written what it was given before this was called. It must not be given more.
-    pub(super) async fn taken_over(&self) {
-        let (asked, else_kept) = (Ordering::AcqRel, Ordering::Acquire);
-        // Asked for again, it may be ours already.
-        let _ = self.whose.compare_exchange(HYPERS, ASKED_FOR, asked, else_kept);
+    /// Has hyper's part end with what it was given before. It must not be given more.
+    pub(super) fn ask_for(&self) {
+        self.whose.store(ASKED_FOR, Ordering::Release);
+    }
+
+    /// Waits until hyper has written what it was given before the connection was asked for.
+    pub(super) async fn until_ours(&self) {
         while self.whose.load(Ordering::Acquire) != OURS {
             self.handed_over.notified().await;
+        }
+    }
+
+    /// Waits until the client hangs up. One that has sent its next request already may be gone unseen, until something is
+    /// sent.
+    pub(super) async fn until_gone(&self) {
+        // Not read: whoever takes the next request reads it.
+        if let Ok(1..) = self.stream.peek(&mut [0]).await {
+            std::future::pending::<()>().await;
         }
     }
 

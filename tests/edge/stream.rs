@@ -97,6 +97,35 @@ async fn a_connection_that_carried_a_stream_carries_the_next_request() {
 }
 
 #[tokio::test]
+async fn a_request_that_comes_while_a_stream_runs_is_answered_after_it() {
+    let server = Server::changed(|config| config.ping_every = Duration::from_millis(20)).await;
+    let mut stream = TcpStream::connect(server.address).await.expect("a connection");
+    let body = json!({"query": "mutation { wait }"}).to_string();
+    let ask = format!(
+        "POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nAccept: {EVENTS}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(ask.as_bytes()).await.expect("it is sent");
+    server.state.begun.acquire().await.expect("it began").forget();
+
+    let next = "GET /graphql?query=%7Bhello%7D HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    stream.write_all(next.as_bytes()).await.expect("it is sent");
+    // The server has gone on since it came.
+    let mut text = String::new();
+    while text.matches(":\n\n").count() < 4 {
+        let mut bytes = [0; 1024];
+        let read = stream.read(&mut bytes).await.expect("bytes");
+        text += std::str::from_utf8(&bytes[..read]).expect("text");
+    }
+    server.state.gate.add_permits(1);
+
+    stream.read_to_string(&mut text).await.expect("text, and the end");
+    let (first, second) = text.split_once("0\r\n\r\n").expect("the end of the stream");
+    assert!(first.contains("{\"data\":{\"wait\":true}}"), "{text}");
+    assert!(second.contains("{\"data\":{\"hello\":\"world\"}}"), "{text}");
+}
+
+#[tokio::test]
 async fn a_client_of_http_1_0_gets_a_stream_without_chunks() {
     let server = Server::start().await;
     let mut stream = TcpStream::connect(server.address).await.expect("a connection");
@@ -301,4 +330,18 @@ async fn a_stream_that_nobody_reserved_takes_nothing() {
     ] {
         assert_eq!(answer(request).await.status, status);
     }
+}
+
+#[tokio::test]
+async fn a_client_that_wants_the_connection_closed_has_it_closed_after_the_stream() {
+    let server = Server::start().await;
+    let mut stream = TcpStream::connect(server.address).await.expect("a connection");
+    let ask = "GET /graphql?query=subscription%7Bcount(to:1)%7D HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\
+               Connection: keep-alive, Close\r\n\r\n";
+
+    stream.write_all(ask.as_bytes()).await.expect("it is sent");
+
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.expect("text, and the end");
+    assert!(text.ends_with("event: complete\ndata:\n\n\r\n0\r\n\r\n"), "{text}");
 }

@@ -1,21 +1,17 @@
 //! Results one after the other in the body of one response: as server-sent events by `graphql-sse`, in parts by Apollo's
 //! `subscriptionSpec`.
 //!
-//! Hyper sends the head of the response, and polls its body, which is a `Session`. That takes the connection over
-//! (`wire`), writes to it straight, and gives it back at its end.
+//! Hyper sends the head of the response. What follows is a `Session`, which writes straight to the connection (`takeover`).
 
 use std::collections::HashMap;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Version, header};
 use axum::response::Response;
-use hyper::body::Frame;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
@@ -30,6 +26,7 @@ use crate::transport::operation::{Event, Key, Operations};
 use crate::transport::place::Place;
 use crate::transport::preflight::Checked;
 use crate::transport::router::Edge;
+use crate::transport::takeover::{self, Stream, Takeover};
 use crate::transport::wire::{Unsent, Wire};
 use crate::transport::{RequestError, RequestId};
 
@@ -55,6 +52,9 @@ pub(super) struct Started<S> {
 pub(super) struct Session<E, A: Authenticate> {
     edge: Edge<E, A>,
     wire: Arc<Wire>,
+    takeover: Arc<Takeover>,
+    /// The connection ends with it.
+    is_last: bool,
     /// Among all that are open.
     _place: Place,
     form: Form,
@@ -100,9 +100,12 @@ impl<E: Engine, A: Authenticate> Session<E, A> {
             _ => Framing::Bare,
         };
         let address = Address::of(edge.config.proxies.sender(&parts.extensions, &parts.headers));
+        let link = super::link(parts, request_id)?;
         Ok(Session {
             edge: edge.clone(),
-            wire: super::link(parts, request_id)?.wire,
+            wire: link.wire,
+            takeover: link.takeover,
+            is_last: framing == Framing::Bare || super::names(&parts.headers, header::CONNECTION, "close"),
             _place: edge.places.take(address)?,
             form: form(framing),
             media,
@@ -141,8 +144,12 @@ impl<E: Engine, A: Authenticate> Session<E, A> {
         ended: impl Fn(&str) + Send + Sync + 'static,
     ) -> Response {
         let media = self.media;
-        let session = self.run(commands, ended);
-        let mut response = Response::new(Body::new(Streamed(Some(Box::pin(session)))));
+        let (wire, takeover) = (Arc::clone(&self.wire), Arc::clone(&self.takeover));
+        let stream = Stream {
+            is_last: self.is_last,
+            answer: Box::pin(self.run(commands, ended)),
+        };
+        let mut response = Response::new(Body::new(takeover::Body::new(stream, takeover, wire)));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, media.content_type());
         // nginx holds answers back otherwise.
@@ -152,9 +159,11 @@ impl<E: Engine, A: Authenticate> Session<E, A> {
 
     async fn run(
         mut self,
-        mut commands: mpsc::Receiver<Command<A::Sender>>,
+        commands: mpsc::Receiver<Command<A::Sender>>,
         ended: impl Fn(&str) + Send + Sync,
     ) -> io::Result<()> {
+        // Let go of with the last: what it keeps room for is a kilobyte.
+        let mut commands = Some(commands);
         let shutdown = self.edge.connections.stop().token().clone();
         let config = &self.edge.config.websocket;
         let (patience, closing_time) = (config.send_timeout, config.closing_time);
@@ -162,19 +171,17 @@ impl<E: Engine, A: Authenticate> Session<E, A> {
         let mut keep_alives = interval_at(Instant::now() + config.ping_every, config.ping_every);
         keep_alives.set_missed_tick_behavior(MissedTickBehavior::Delay);
 
-        wire.taken_over().await;
         self.send(self.form.opening(), patience).await?;
-        let mut takes_commands = true;
-        while takes_commands || !self.running.is_empty() {
+        while commands.is_some() || !self.running.is_empty() {
             tokio::select! {
                 () = shutdown.cancelled() => {
                     // What cannot be finished in time is cut off: clients come back.
                     return timeout(closing_time, self.finish(patience, &ended)).await.unwrap_or_else(|_| Err(cut_off()));
                 }
                 unsent = wire.tend(patience) => return Err(lost(unsent)),
-                command = commands.recv(), if takes_commands => match command {
+                command = next(&mut commands) => match command {
                     Some(command) => self.obey(command, patience, &ended).await?,
-                    None => takes_commands = false,
+                    None => commands = None,
                 },
                 Some((key, event)) = self.operations.next() => self.tell(key, &event, patience, &ended).await?,
                 _ = keep_alives.tick() => self.send(self.form.keep_alive(), patience).await?,
@@ -260,13 +267,19 @@ impl<E: Engine, A: Authenticate> Session<E, A> {
     }
 
     async fn end(&mut self, patience: Duration) -> io::Result<()> {
-        self.wire.flush(patience).await.map_err(lost)?;
-        self.wire.hand_back();
-        Ok(())
+        self.send(self.form.closing(), patience).await
     }
 
     async fn send(&mut self, bytes: Vec<u8>, patience: Duration) -> io::Result<()> {
         self.wire.send(bytes.into(), patience).await.map_err(lost)
+    }
+}
+
+/// The next command, for as long as any may come.
+async fn next<S>(commands: &mut Option<mpsc::Receiver<Command<S>>>) -> Option<Command<S>> {
+    match commands {
+        Some(commands) => commands.recv().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -278,23 +291,5 @@ fn lost(unsent: Unsent) -> io::Error {
     match unsent {
         Unsent::Lost => io::ErrorKind::BrokenPipe.into(),
         Unsent::Stalled => io::ErrorKind::TimedOut.into(),
-    }
-}
-
-/// A body that hyper polls and never gets anything of: what there is goes past it.
-struct Streamed(Option<Pin<Box<dyn Future<Output = io::Result<()>> + Send>>>);
-
-impl HttpBody for Streamed {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let Some(session) = &mut self.0 else {
-            return Poll::Ready(None);
-        };
-        let result = std::task::ready!(session.as_mut().poll(cx));
-        self.0 = None;
-        // An error ends the connection before its body is whole, so that nobody takes it for complete.
-        Poll::Ready(result.err().map(Err))
     }
 }

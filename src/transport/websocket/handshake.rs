@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +14,7 @@ use sha1::{Digest, Sha1};
 
 use super::SUBPROTOCOL;
 use crate::transport::RequestError;
+use crate::transport::http::names;
 use crate::transport::wire::{Carrier, Wire};
 
 /// What is appended to a client's key before it is hashed (RFC 6455, 1.3).
@@ -78,16 +79,6 @@ impl Handshake {
         let parts = upgraded.downcast::<TokioIo<Carrier>>().ok()?;
         Some((parts.io.into_inner().0, parts.read_buf))
     }
-}
-
-/// Whether a header's list names something.
-fn names(headers: &HeaderMap, name: HeaderName, sought: &str) -> bool {
-    let values = headers
-        .get_all(name)
-        .into_iter()
-        .filter_map(|value| value.to_str().ok());
-    let mut words = values.flat_map(|value| value.split(','));
-    words.any(|word| word.trim().eq_ignore_ascii_case(sought))
 }
 
 /// A key is 16 bytes in base64.
