@@ -92,6 +92,8 @@ impl Connections {
 pub struct Patience {
     /// For the head of a request.
     pub head: Duration,
+    /// For a client to take anything of what it is sent.
+    pub send: Duration,
     /// For requests and sockets to end after the shutdown: all of them together.
     pub end: Duration,
 }
@@ -108,7 +110,7 @@ pub async fn serve(mut listener: TcpListener, router: Router, connections: Conne
                 wire: Wire::new(stream),
                 peer: peer.ip(),
             };
-            requests.spawn(converse(link, router.clone(), patience.head, shutdown.clone()));
+            requests.spawn(converse(link, router.clone(), patience, shutdown.clone()));
         }
         // Whoever comes now is refused, and may ask another node.
         drop(listener);
@@ -132,7 +134,7 @@ pub async fn serve(mut listener: TcpListener, router: Router, connections: Conne
 
 /// Answers the requests of one connection, until the client ends it, or, after the shutdown, the request that runs is
 /// answered.
-async fn converse(link: Link, router: Router, head: Duration, shutdown: CancellationToken) {
+async fn converse(link: Link, router: Router, patience: Patience, shutdown: CancellationToken) {
     let wire = Arc::clone(&link.wire);
     let link = ConnectInfo(link);
     let router = TowerToHyperService::new(router);
@@ -141,9 +143,9 @@ async fn converse(link: Link, router: Router, head: Duration, shutdown: Cancella
         router.call(request)
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(head);
+    http.timer(TokioTimer::new()).header_read_timeout(patience.head);
     let connection = http
-        .serve_connection(TokioIo::new(Carrier(wire)), service)
+        .serve_connection(TokioIo::new(Carrier::new(wire, patience.send)), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
