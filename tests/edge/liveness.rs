@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::server::Server;
 use crate::socket::Socket;
@@ -44,6 +46,18 @@ async fn a_peer_that_answers_pings_stays_and_one_that_does_not_is_closed() {
     socket.subscribe("a", "subscription { never }").await;
     server.state.ended.acquire().await.expect("it ended").forget();
     assert_eq!(socket.closed().await.0, 1013);
+}
+
+#[tokio::test]
+async fn a_message_that_does_not_end_closes_the_socket_although_pings_are_answered() {
+    let server = Server::changed(|config| config.ping_every = SOON).await;
+    let mut socket = Socket::initialised(&server).await;
+
+    let begun = Frame::message("x".repeat(1_000), OpCode::Data(Data::Text), false);
+    socket.inner.send(Message::Frame(begun)).await.expect("it is sent");
+
+    let closed = timeout(PATIENCE, socket.closed()).await;
+    assert_eq!(closed.expect("it is closed").0, 1013);
 }
 
 #[tokio::test]
