@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::Response;
 use async_graphql::parser::types::OperationType;
 use futures_util::future::{AbortHandle, BoxFuture};
 use futures_util::stream::{self, BoxStream, SelectAll};
 use futures_util::{FutureExt, StreamExt};
+use tokio::time::sleep;
 
 use super::access::Authenticate;
 use super::answer::Answer;
@@ -21,6 +23,9 @@ use super::rendering::{Payload, Rendering, Verdict};
 use super::{RequestError, RequestId};
 use crate::item::{Item, Ready};
 use crate::seeded::{self, Bug};
+
+/// After which time a subscription looks again that has caught up with the ring, and is behind those it could ride with.
+const AGAIN: Duration = Duration::from_millis(5);
 
 /// Names an operation for as long as its connection lives. A client's id may be used again once it is free, and what
 /// an older operation still had to say must not be taken for the new one's.
@@ -253,8 +258,9 @@ pub(super) fn shared<F: Follower>(follower: F, fanouts: Arc<Fanouts>, seat: Seat
                         seeded::dawdle(Bug::RejoinEarly).await;
                         match fanouts.join(&*follower, &seat) {
                             Some(ride) => follower.seek(ride.until_left_behind().await),
-                            // The fan-out has read further in the log than the ring, where this will have it in a moment.
-                            None => tokio::task::yield_now().await,
+                            // Those of the fan-out began further on in the log than the ring is, where this will have it in
+                            // a moment; or, where the log cannot be read, who knows when.
+                            None => sleep(AGAIN).await,
                         }
                     }
                 }
