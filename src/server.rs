@@ -35,6 +35,7 @@ pub async fn run(app: Arc<App>, listener: TcpListener, config: Config, stop: imp
     let connections = Connections::new(stops);
     let patience = Patience {
         head: config.head_timeout,
+        send: config.websocket.send_timeout,
         end: grace,
     };
     let schema = graphql::schema(Arc::clone(&app), limits, config.limits.introspectable);

@@ -14,6 +14,7 @@
 mod access;
 mod address;
 mod answer;
+mod apart;
 mod browser;
 mod config;
 mod documents;

@@ -182,6 +182,15 @@ impl<R: Rendered> Selections<R> {
     }
 }
 
+/// Lets go of a snapshot that serves nobody any more: it may be megabytes, and the selection lives for as long as somebody
+/// follows it.
+async fn let_go<R: Rendered>(selection: Weak<Selection<R>>, taken: Instant) {
+    tokio::time::sleep_until(taken + SHARED_FOR).await;
+    if let Some(selection) = selection.upgrade() {
+        selection.snapshot.lock().await.take_if(|(at, _, _)| *at == taken);
+    }
+}
+
 fn data<T: Send + Sync + 'static>(request: &Request) -> Option<&T> {
     request.data.get(&std::any::TypeId::of::<T>())?.downcast_ref()
 }
@@ -207,7 +216,7 @@ impl<R: Rendered> Selection<R> {
     }
 
     /// The page as it stands, and up to which number of the log that is; none where it is not there.
-    async fn snapshot(&self, watch: &mut Watch) -> Result<Option<Item<R>>> {
+    async fn snapshot(self: &Arc<Self>, watch: &mut Watch) -> Result<Option<Item<R>>> {
         let mut snapshot = self.snapshot.lock().await;
         if let Some((at, number, shown)) = snapshot.as_ref()
             && at.elapsed() < SHARED_FOR
@@ -223,6 +232,7 @@ impl<R: Rendered> Selection<R> {
         let shown = self.show(watch, Met::Snapshot(standing)).await;
         if shown.rendering.is_lasting() {
             *snapshot = Some((at, number, shown.clone()));
+            tokio::spawn(let_go(Arc::downgrade(self), at));
         }
         Ok(Some(shown))
     }

@@ -90,9 +90,9 @@ pub struct WebSocketConfig {
     /// How long a client may take from the upgrade to `connection_init`: 10 s.
     pub init_timeout: Duration,
     /// Time between pings: 20 s, below the 30 to 60 s after which proxies drop silent connections. A client that was
-    /// not heard of from one ping to the next is gone.
+    /// not heard of from one ping to the next is gone, and so is one that was in the midst of one message all the time.
     pub ping_every: Duration,
-    /// How long a socket may take no byte before it is closed: 10 s (DESIGN.md, 4).
+    /// How long a socket, or who is sent any other answer, may take no byte before it is closed: 10 s (DESIGN.md, 4).
     pub send_timeout: Duration,
     /// How long a closing socket may take for what is under way, and again for the peer to close too: 2 s.
     pub closing_time: Duration,

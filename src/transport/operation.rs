@@ -3,15 +3,18 @@
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::Response;
 use async_graphql::parser::types::OperationType;
 use futures_util::future::{AbortHandle, BoxFuture};
 use futures_util::stream::{self, BoxStream, SelectAll};
 use futures_util::{FutureExt, StreamExt};
+use tokio::time::sleep;
 
 use super::access::Authenticate;
 use super::answer::Answer;
+use super::apart::apart;
 use super::engine::{Engine, Follower, Subscription};
 use super::envelope::Envelope;
 use super::fanout::{Fanouts, Seat};
@@ -20,6 +23,9 @@ use super::rendering::{Payload, Rendering, Verdict};
 use super::{RequestError, RequestId};
 use crate::item::{Item, Ready};
 use crate::seeded::{self, Bug};
+
+/// After which time a subscription looks again that has caught up with the ring, and is behind those it could ride with.
+const AGAIN: Duration = Duration::from_millis(5);
 
 /// Names an operation for as long as its connection lives. A client's id may be used again once it is free, and what
 /// an older operation still had to say must not be taken for the new one's.
@@ -62,9 +68,10 @@ impl Event {
 
 /// All that run on a connection.
 ///
-/// They run in the connection's own task and are asked in the order in which they have something, so none starves the
-/// others; and only when the last message was taken, so nothing piles up. Dropping one cancels it: commands run on
-/// tasks of their own, and are not stopped half way by that.
+/// They are asked in the connection's own task, in the order in which they have something, so none starves the others; and
+/// only when the last message was taken, so nothing piles up. What they wait for goes on meanwhile (`apart`), to the next
+/// thing that they have to say. Dropping one cancels it: commands run on tasks of their own, and are not stopped half way
+/// by that.
 #[derive(Default)]
 pub(super) struct Operations {
     running: SelectAll<BoxStream<'static, (Key, Event)>>,
@@ -136,7 +143,7 @@ impl<E: Engine, A: Authenticate> Start<E, A> {
     fn run(self, checked: Checked) -> BoxStream<'static, Event> {
         let request_id = self.request_id.clone();
         // Apart, as a subscription that runs holds nothing of how it was started.
-        let events = Box::pin(self.events(checked)).flatten_stream();
+        let events = apart(self.events(checked)).flatten_stream();
         let caught = AssertUnwindSafe(events).catch_unwind().map(move |event| {
             event.unwrap_or_else(|_| {
                 tracing::error!(%request_id, "a resolver panicked");
@@ -163,12 +170,12 @@ impl<E: Engine, A: Authenticate> Start<E, A> {
         let responses: BoxStream<'static, Response> = match ty {
             // Apart, as what it takes is not needed any more once it runs.
             OperationType::Subscription => match Box::pin(self.engine.subscribe(request, self.after)).await {
-                Subscription::Alone(responses) => responses,
+                Subscription::Alone(responses) => each_apart(responses),
                 Subscription::Shared(follower) => return until(ended, shared(follower, self.fanouts, self.seat)),
             },
             OperationType::Query | OperationType::Mutation => {
                 let engine = self.engine;
-                stream::once(async move { engine.execute(request).await }).boxed()
+                stream::once(apart(async move { engine.execute(request).await })).boxed()
             }
         };
         let (request_id, mut manner) = (self.request_id, checked.manner);
@@ -181,6 +188,14 @@ impl<E: Engine, A: Authenticate> Start<E, A> {
             .boxed();
         until(ended, alone(ty, answers))
     }
+}
+
+/// The same, each brought by a task of its own.
+fn each_apart(responses: BoxStream<'static, Response>) -> BoxStream<'static, Response> {
+    let each = stream::unfold(responses, |mut responses| {
+        apart(async move { responses.next().await.map(|response| (response, responses)) })
+    });
+    each.boxed()
 }
 
 /// The events of a subscription until the token ends that it was started with.
@@ -230,16 +245,22 @@ pub(super) fn shared<F: Follower>(follower: F, fanouts: Arc<Fanouts>, seat: Seat
         async move {
             let mut follower = follower?;
             let event = loop {
-                // Apart, as a subscription that rides holds nothing of it.
-                match Box::pin(follower.ready()).await {
+                let (there, ready) = apart(async move {
+                    let ready = follower.ready().await;
+                    (follower, ready)
+                })
+                .await;
+                follower = there;
+                match ready {
                     Ready::Item(item) => break event(item),
                     Ready::End => break Event::Complete,
                     Ready::Nothing => {
                         seeded::dawdle(Bug::RejoinEarly).await;
                         match fanouts.join(&*follower, &seat) {
                             Some(ride) => follower.seek(ride.until_left_behind().await),
-                            // The fan-out has read further in the log than the ring, where this will have it in a moment.
-                            None => tokio::task::yield_now().await,
+                            // Those of the fan-out began further on in the log than the ring is, where this will have it in
+                            // a moment; or, where the log cannot be read, who knows when.
+                            None => sleep(AGAIN).await,
                         }
                     }
                 }

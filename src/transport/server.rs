@@ -93,6 +93,8 @@ impl Connections {
 pub struct Patience {
     /// For the head of a request.
     pub head: Duration,
+    /// For a client to take anything of what it is sent.
+    pub send: Duration,
     /// For requests and sockets to end after the shutdown: all of them together.
     pub end: Duration,
 }
@@ -110,7 +112,7 @@ pub async fn serve(mut listener: TcpListener, router: Router, connections: Conne
                 takeover: Arc::default(),
                 peer: peer.ip(),
             };
-            requests.spawn(converse(link, router.clone(), patience.head, shutdown.clone()));
+            requests.spawn(converse(link, router.clone(), patience, shutdown.clone()));
         }
         // Whoever comes now is refused, and may ask another node.
         drop(listener);
@@ -134,10 +136,10 @@ pub async fn serve(mut listener: TcpListener, router: Router, connections: Conne
 
 /// Answers the requests of one connection, until the client ends it, or, after the shutdown, the request that runs is
 /// answered.
-async fn converse(link: Link, router: Router, head: Duration, shutdown: CancellationToken) {
+async fn converse(link: Link, router: Router, patience: Patience, shutdown: CancellationToken) {
     let wire = Arc::clone(&link.wire);
     // Apart, as a stream that lasts holds nothing of it.
-    while let Some(stream) = Box::pin(speak_http(link.clone(), router.clone(), head, &shutdown)).await {
+    while let Some(stream) = Box::pin(speak_http(link.clone(), router.clone(), patience, &shutdown)).await {
         let goes_on = stream.send(&wire).await;
         if !goes_on || shutdown.is_cancelled() {
             wire.hang_up();
@@ -148,7 +150,7 @@ async fn converse(link: Link, router: Router, head: Duration, shutdown: Cancella
 }
 
 /// Has hyper speak HTTP on a connection, until that has ended, or until what it answers goes on without it.
-async fn speak_http(link: Link, router: Router, head: Duration, shutdown: &CancellationToken) -> Option<Stream> {
+async fn speak_http(link: Link, router: Router, patience: Patience, shutdown: &CancellationToken) -> Option<Stream> {
     let (wire, takeover) = (Arc::clone(&link.wire), Arc::clone(&link.takeover));
     let link = ConnectInfo(link);
     let router = TowerToHyperService::new(router);
@@ -157,9 +159,9 @@ async fn speak_http(link: Link, router: Router, head: Duration, shutdown: &Cance
         router.call(request)
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(head);
+    http.timer(TokioTimer::new()).header_read_timeout(patience.head);
     let connection = http
-        .serve_connection(TokioIo::new(Carrier(Arc::clone(&wire))), service)
+        .serve_connection(TokioIo::new(Carrier::new(Arc::clone(&wire), patience.send)), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let mut taken = pin!(takeover.taken(&wire));

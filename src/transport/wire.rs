@@ -18,7 +18,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, Sleep, sleep, timeout_at};
 
 /// What the kernel holds of what a client has not taken yet: 64 KiB, or a stalled client would cost megabytes.
 const SEND_BUFFER: usize = 64 << 10;
@@ -260,30 +260,55 @@ impl Wire {
     }
 }
 
-/// A connection as hyper reads and writes it.
+/// A connection as hyper reads and writes it. Hyper itself waits for ever for a peer that takes nothing.
 #[derive(Debug)]
-pub(super) struct Carrier(pub(super) Arc<Wire>);
+pub(super) struct Carrier {
+    wire: Arc<Wire>,
+    patience: Duration,
+    /// While the peer takes nothing: ends when that has lasted for too long.
+    blocked: Option<Pin<Box<Sleep>>>,
+}
 
 impl Carrier {
+    /// Gives a peer up that takes nothing of an answer for `patience`.
+    pub(super) fn new(wire: Arc<Wire>, patience: Duration) -> Carrier {
+        Carrier {
+            wire,
+            patience,
+            blocked: None,
+        }
+    }
+
+    pub(super) fn into_wire(self) -> Arc<Wire> {
+        self.wire
+    }
+
     fn poll_write_with(
-        &self,
+        &mut self,
         cx: &mut Context<'_>,
         write: impl Fn(&TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        let stream = &self.0.stream;
-        loop {
-            ready!(stream.poll_write_ready(cx))?;
+        let stream = &self.wire.stream;
+        while let Poll::Ready(is_ready) = stream.poll_write_ready(cx) {
+            is_ready?;
             match write(stream) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return Poll::Ready(done),
+                done => {
+                    self.blocked = None;
+                    return Poll::Ready(done);
+                }
             }
         }
+        let patience = self.patience;
+        let blocked = self.blocked.get_or_insert_with(|| Box::pin(sleep(patience)));
+        ready!(blocked.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
 impl AsyncRead for Carrier {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let stream = &self.0.stream;
+        let stream = &self.wire.stream;
         loop {
             ready!(stream.poll_read_ready(cx))?;
             match stream.try_read(buf.initialize_unfilled()) {
@@ -299,12 +324,12 @@ impl AsyncRead for Carrier {
 }
 
 impl AsyncWrite for Carrier {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_write_with(cx, |stream| stream.try_write(buf))
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
@@ -317,11 +342,11 @@ impl AsyncWrite for Carrier {
 
     /// Nothing is held back here. Hyper comes by when its own buffer is empty.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.is_flushed();
+        self.wire.is_flushed();
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(SockRef::from(&self.0.stream).shutdown(Shutdown::Write))
+        Poll::Ready(SockRef::from(&self.wire.stream).shutdown(Shutdown::Write))
     }
 }

@@ -46,4 +46,5 @@ mod ticket;
 mod timeline;
 mod token;
 mod token_end;
+mod unread;
 mod uptime;

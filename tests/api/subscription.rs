@@ -7,6 +7,7 @@ mod folded;
 mod many;
 mod replay;
 mod reset;
+mod snapshot;
 
 use serde_json::json;
 

@@ -71,6 +71,7 @@ impl Server {
         let connections = Connections::new(stop.clone());
         let patience = Patience {
             head: config.head_timeout,
+            send: config.websocket.send_timeout,
             end: grace,
         };
         let ready = move || std::future::ready(ready.clone());

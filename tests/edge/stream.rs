@@ -8,6 +8,7 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::server::{Server, answer};
 
@@ -318,10 +319,12 @@ async fn a_stream_that_nobody_reserved_takes_nothing() {
     let server = Server::start().await;
     let body = json!({"query": "{ hello }", "extensions": {"operationId": "a"}});
     let nameless = json!({"query": "{ hello }"});
+    let long = json!({"query": "{ hello }", "extensions": {"operationId": "a".repeat(257)}});
     for (request, status) in [
         (server.get("/graphql/stream?token=nonsense"), 404),
         (server.post("/graphql/stream?token=nonsense").json(&body), 404),
         (server.post("/graphql/stream?token=nonsense").json(&nameless), 400),
+        (server.post("/graphql/stream?token=nonsense").json(&long), 400),
         (
             server.request(Method::DELETE, "/graphql/stream?token=nonsense&operationId=a"),
             404,
@@ -344,4 +347,21 @@ async fn a_client_that_wants_the_connection_closed_has_it_closed_after_the_strea
     let mut text = String::new();
     stream.read_to_string(&mut text).await.expect("text, and the end");
     assert!(text.ends_with("event: complete\ndata:\n\n\r\n0\r\n\r\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_stream_that_is_not_opened_in_time_is_forgotten_with_what_waits_for_it() {
+    let server = Server::changed(|config| config.init_timeout = Duration::from_millis(50)).await;
+    let token = answer(server.request(Method::PUT, "/graphql/stream")).await.text;
+    let body = json!({"query": "{ hello }", "extensions": {"operationId": "a"}});
+    let post = || answer(server.post(&format!("/graphql/stream?token={token}")).json(&body));
+    post().await;
+
+    // Nobody reserves another.
+    let forgotten = async { while post().await.code() == "OPERATION_EXISTS" {} };
+    timeout(Duration::from_secs(20), forgotten)
+        .await
+        .expect("it is forgotten");
+
+    assert_eq!(post().await.code(), "STREAM_NOT_FOUND");
 }

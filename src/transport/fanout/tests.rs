@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -24,6 +25,8 @@ struct Log {
     passed: Arc<BTreeSet<u64>>,
     /// After this number nothing comes.
     end: u64,
+    /// How often somebody looked at what is there.
+    looks: Arc<AtomicUsize>,
 }
 
 impl Log {
@@ -33,6 +36,7 @@ impl Log {
             own: Arc::new(own.iter().copied().collect()),
             passed: Arc::new(passed.iter().copied().collect()),
             end: u64::MAX,
+            looks: Arc::default(),
         }
     }
 
@@ -74,6 +78,7 @@ impl Follower for Reader {
     }
 
     async fn ready(&mut self) -> Ready<Rendering> {
+        self.log.looks.fetch_add(1, Ordering::Relaxed);
         while self.position < *self.changed.borrow_and_update() {
             if self.position == self.log.end {
                 return Ready::End;
@@ -283,4 +288,23 @@ async fn what_is_hushed_is_sent_nothing() {
         items += usize::from(line.starts_with("data: "));
     }
     assert_eq!(items, 1);
+}
+
+#[tokio::test]
+async fn who_is_behind_those_it_could_ride_with_waits_for_the_log_and_does_not_spin() {
+    let (log, fanouts) = (Log::new(&[], &[]), Arc::default());
+    let (wire, _client) = connection().await;
+    let seat = Seat::new(&wire, &Form::Distinct(Framing::Bare).only());
+    // It began with the page as it stands, of which the ring does not know yet.
+    let _ahead = Fanouts::join(&fanouts, &log.follow(5), &seat).expect("it is the first");
+
+    let (_serving, client) = subscribe(&log, &fanouts, 0).await;
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+
+    let looks = log.looks.load(Ordering::Relaxed);
+    assert!(looks < 100, "{looks}");
+    log.head.send_replace(7);
+    assert_eq!(read(client, 7).await, log.all(0, 7));
 }

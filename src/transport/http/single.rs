@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use axum::Extension;
@@ -11,7 +12,7 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::stream::{Command, Session, Started};
@@ -20,6 +21,7 @@ use crate::transport::access::{Authenticate, Credentials};
 use crate::transport::engine::Engine;
 use crate::transport::router::Edge;
 use crate::transport::throttle::REFUSED;
+use crate::transport::websocket::message::MAX_ID;
 use crate::transport::{RequestError, RequestId, origin};
 
 /// Where a client names its stream: in a header, or, as `EventSource` sets none, in the query.
@@ -45,8 +47,8 @@ impl<A: Authenticate> Default for Streams<A> {
 
 struct Stream<S> {
     commands: mpsc::Sender<Command<S>>,
-    /// Until it is opened: the other end, and when it was reserved.
-    reserved: Option<(mpsc::Receiver<Command<S>>, Instant)>,
+    /// Until it is opened: the other end.
+    reserved: Option<mpsc::Receiver<Command<S>>>,
     /// What runs on it, by the client's name.
     running: Arc<Mutex<HashSet<String>>>,
 }
@@ -69,10 +71,7 @@ pub(in crate::transport) async fn reserve<E: Engine, A: Authenticate>(
     }
     let patience = edge.config.websocket.init_timeout;
     let mut streams = lock(&edge.streams.0);
-    streams.retain(|_, stream| match &stream.reserved {
-        Some((_, since)) => since.elapsed() < patience,
-        None => !stream.commands.is_closed(),
-    });
+    streams.retain(|_, stream| !stream.commands.is_closed());
     if streams.values().filter(|stream| stream.reserved.is_some()).count() >= MAX_RESERVED {
         let message = "Too many streams are reserved and not opened; try again shortly.";
         let error = RequestError::new("TOO_MANY_STREAMS", StatusCode::TOO_MANY_REQUESTS, message);
@@ -82,12 +81,23 @@ pub(in crate::transport) async fn reserve<E: Engine, A: Authenticate>(
     let (commands, received) = mpsc::channel(WAITING);
     let stream = Stream {
         commands,
-        reserved: Some((received, Instant::now())),
+        reserved: Some(received),
         running: Arc::default(),
     };
     streams.insert(token.clone(), stream);
+    drop(streams);
+    tokio::spawn(forget(Arc::clone(&edge.streams), token.clone(), patience));
     let content_type = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
     (StatusCode::CREATED, content_type, token).into_response()
+}
+
+/// Lets go of a stream that is not opened in time, and of what was posted to it: nobody else may come for long.
+async fn forget<A: Authenticate>(streams: Arc<Streams<A>>, token: String, patience: Duration) {
+    sleep(patience).await;
+    let mut streams = lock(&streams.0);
+    if streams.get(&token).is_some_and(|stream| stream.reserved.is_some()) {
+        streams.remove(&token);
+    }
 }
 
 /// GET opens a stream that was reserved.
@@ -116,7 +126,7 @@ fn take<E, A: Authenticate>(edge: &Edge<E, A>, token: &str) -> Result<Opened<A::
     let mut streams = lock(&edge.streams.0);
     let stream = streams.get_mut(token).ok_or_else(no_such_stream)?;
     match stream.reserved.take() {
-        Some((commands, _)) => Ok((commands, Arc::clone(&stream.running))),
+        Some(commands) => Ok((commands, Arc::clone(&stream.running))),
         None => {
             let message = "This stream is open already.";
             Err(RequestError::new("STREAM_IS_OPEN", StatusCode::CONFLICT, message))
@@ -150,9 +160,11 @@ async fn start<E: Engine, A: Authenticate>(
     let credentials = Credentials::of_headers(&parts.headers, &parts.extensions, &edge.config.proxies)?;
     let request = body::posted(&parts.headers, content, &edge.config).await?;
     let id = match request.extensions.get(OPERATION_ID) {
-        Some(async_graphql::Value::String(id)) if !id.is_empty() => id.clone(),
+        Some(async_graphql::Value::String(id)) if (1..=MAX_ID).contains(&id.len()) => id.clone(),
         _ => {
-            let message = format!("`extensions.{OPERATION_ID}` must be a string that names the operation.");
+            let message = format!(
+                "`extensions.{OPERATION_ID}` must be a string of 1 to {MAX_ID} bytes that names the operation."
+            );
             return Err(RequestError::malformed(message));
         }
     };

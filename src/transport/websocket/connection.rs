@@ -107,6 +107,7 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
         // By when the peer has to initialise; from then on, when it is asked whether it is there.
         let mut alarm = pin!(sleep(self.socket.config().init_timeout));
         let mut heard = true;
+        let mut unfinished = None;
         loop {
             let flow = tokio::select! {
                 () = shutdown.cancelled() => return Box::pin(self.finish()).await,
@@ -126,6 +127,9 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
                     // What came while something was sent for long was not looked at yet.
                     let received = self.socket.receive().now_or_never();
                     let heard = std::mem::replace(&mut heard, false) || received.is_some();
+                    // Nor is a text heard that does not end: what has come of it is held for as long as it lasts.
+                    let before = std::mem::replace(&mut unfinished, self.socket.unfinished());
+                    let heard = heard && (unfinished.is_none() || unfinished != before);
                     let flow = Box::pin(self.ring(heard, received)).await;
                     // Time spent on sending is no silence of the peer's.
                     alarm.as_mut().reset(Instant::now() + ping_every);

@@ -21,6 +21,9 @@ const MASKED: u8 = 0x80;
 /// The most that a control frame carries.
 const MAX_CONTROL: u64 = 125;
 
+/// As much of what has come may belong to a control frame, its head included.
+const LITTLE: usize = MAX_CONTROL as usize + 14;
+
 /// Something whole that a client sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -43,6 +46,8 @@ pub(super) struct Decoder {
     skipped: u64,
     /// How many frames were read since somebody asked.
     frames: u32,
+    /// How many texts have come as a whole, modulo 2^32.
+    texts: u32,
 }
 
 /// All that is read of a client's bytes, which come in these pieces: up to its close or to what cannot be read on from.
@@ -82,7 +87,15 @@ impl Decoder {
             begun: None,
             skipped: 0,
             frames: 0,
+            texts: 0,
         }
+    }
+
+    /// Whether some of a text is held that has not come as a whole: then how many have, by which two such looks are told
+    /// apart.
+    pub(super) fn unfinished(&self) -> Option<u32> {
+        let held = self.received.len() + self.begun.as_ref().map_or(0, Vec::len);
+        (held > LITTLE).then_some(self.texts)
     }
 
     /// How many frames were read since the last time.
@@ -196,6 +209,7 @@ impl Decoder {
             return Ok(None);
         }
         let text = String::from_utf8(payload).map_err(|_| Close::NOT_UTF8)?;
+        self.texts = self.texts.wrapping_add(1);
         Ok(Some(Message::Text(text)))
     }
 }

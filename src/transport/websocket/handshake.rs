@@ -77,7 +77,7 @@ impl Handshake {
     pub(super) async fn finish(self) -> Option<(Arc<Wire>, Bytes)> {
         let upgraded = self.upgrade.await.ok()?;
         let parts = upgraded.downcast::<TokioIo<Carrier>>().ok()?;
-        Some((parts.io.into_inner().0, parts.read_buf))
+        Some((parts.io.into_inner().into_wire(), parts.read_buf))
     }
 }
 

@@ -8,8 +8,8 @@ use serde_json::{Map, Value as Json, json};
 use crate::transport::access::bearer_token;
 use crate::transport::parameters;
 
-/// A longer id is no id: it is kept and repeated for as long as its operation runs.
-const MAX_ID: usize = 256;
+/// A longer id is no id: it is kept and repeated for as long as its operation runs. So it is on a stream (`http/single`).
+pub(in crate::transport) const MAX_ID: usize = 256;
 
 /// The longest reason that a close frame has room for, in bytes (RFC 6455, 5.5).
 const MAX_REASON: usize = 123;

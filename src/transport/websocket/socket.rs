@@ -82,6 +82,11 @@ impl Socket {
         }
     }
 
+    /// Whether a text has begun to come and not ended ([`Decoder::unfinished`]).
+    pub(super) fn unfinished(&self) -> Option<u32> {
+        self.decoder.unfinished()
+    }
+
     /// Whether frames come faster than they may.
     fn is_too_fast(&mut self) -> bool {
         let frames = self.decoder.take_frames();

@@ -167,6 +167,26 @@ impl Socket {
             .await;
     }
 
+    /// Asks so much at once that the server reads all of it before it answers any.
+    pub(crate) async fn ask_at_once(&mut self, documents: impl IntoIterator<Item = Value>) {
+        for (id, payload) in documents.into_iter().enumerate() {
+            let message = json!({ "id": id.to_string(), "type": "subscribe", "payload": payload });
+            let fed = self.stream.feed(Message::text(message.to_string())).await;
+            fed.expect("the socket takes the message");
+        }
+        self.stream.flush().await.expect("the socket takes the messages");
+    }
+
+    /// Waits until something has come, and does not read it.
+    pub(crate) async fn something_unread(&self) {
+        let MaybeTlsStream::Plain(stream) = self.stream.get_ref() else {
+            panic!("there is no TLS here");
+        };
+        let mut first = [0];
+        let peeked = tokio::time::timeout(PATIENCE, stream.peek(&mut first)).await;
+        peeked.expect("something comes in time").expect("it is open");
+    }
+
     /// The next message of the protocol; the server's pings are answered on the way.
     pub(crate) async fn next(&mut self) -> Value {
         self.next_or_close()
