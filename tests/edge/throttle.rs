@@ -95,6 +95,25 @@ async fn who_tries_tokens_is_stopped() {
 }
 
 #[tokio::test]
+async fn a_token_that_could_not_be_looked_up_is_paid_for_by_its_address() {
+    // Each look costs 10, and so does a handshake.
+    let server = server(45).await;
+    let with = |token: &'static str| server.query("{ hello }").bearer_auth(token);
+
+    let looked = codes(2, || with("away")).await;
+    let mut socket = Socket::speaking(&server).await;
+    let init = json!({ "type": "connection_init", "payload": { "authorization": "Bearer away" } });
+    socket.send(init).await;
+    let closed = socket.closed().await.0;
+    let refused = codes(2, || with("away")).await;
+
+    assert_eq!(looked, ["UNAVAILABLE"; 2]);
+    assert_eq!(closed, 1013);
+    assert_eq!(refused, ["RATE_LIMITED"; 2]);
+    assert_eq!(answer(with("good")).await.status, 200, "a token pays for itself");
+}
+
+#[tokio::test]
 async fn over_a_websocket_one_operation_is_refused_and_the_others_go_on() {
     // The handshake and two operations.
     let server = server(35).await;
