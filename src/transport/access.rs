@@ -42,8 +42,8 @@ pub trait Authenticate: Clone + Send + Sync + 'static {
         None
     }
 
-    /// Waits until the sender's token opens nothing any more, which ends what it subscribed to; none for a sender whom
-    /// that cannot happen to, who then costs nothing.
+    /// Waits until the sender's token opens nothing any more, which ends what it subscribed to, and its WebSocket; none for
+    /// a sender whom that cannot happen to, who then costs nothing.
     fn ended(&self, _sender: &Self::Sender) -> Option<BoxFuture<'static, ()>> {
         None
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use async_graphql::Request;
 use axum::http::StatusCode;
 use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, OptionFuture};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::frame;
@@ -56,6 +57,9 @@ pub(super) struct Connection<E, A: Authenticate> {
     from: Option<IpAddr>,
     /// Known from the acknowledgement on, with who pays for what is asked.
     sender: Option<(Arc<A::Sender>, Payer)>,
+    /// Comes when their token opens nothing any more, whether or not anything runs that would notice. Who has none is not
+    /// waited for, and pays two words.
+    ended: OptionFuture<BoxFuture<'static, ()>>,
     /// Taken for as long as the socket is open.
     _place: Place,
 }
@@ -77,6 +81,7 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
             bearer,
             from,
             sender: None,
+            ended: None.into(),
             _place: place,
         }
     }
@@ -121,6 +126,7 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
                     flow
                 }
                 unsent = wire.tend(patience) => return unsent.into(),
+                Some(()) = &mut self.ended => return End::Close(Close::FORBIDDEN),
                 Some((key, event)) = self.operations.next() => Box::pin(self.tell(key, event)).await,
                 () = alarm.as_mut() => {
                     // What came while something was sent for long was not looked at yet.
@@ -210,6 +216,7 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
         };
         match sender {
             Ok((sender, payer)) => {
+                self.ended = self.edge.access.ended(&sender).into();
                 self.sender = Some((Arc::new(sender), payer));
                 let acknowledgement = self.protocol.acknowledge();
                 sent(self.socket.send_text(acknowledgement).await)
