@@ -92,6 +92,9 @@ async fn who_tries_tokens_is_stopped() {
     assert_eq!(codes[..4], ["UNAUTHENTICATED"; 4]);
     assert_eq!(codes[4..], ["RATE_LIMITED"; 2]);
     assert_eq!(answer(server.query("{ hello }").bearer_auth("good")).await.status, 200);
+    let server = self::server(1_000).await;
+    let unreadable = self::codes(6, || server.query("{ hello }").header("authorization", "Basic YTpi")).await;
+    assert_eq!(unreadable, codes, "what is no token is a try too");
 }
 
 #[tokio::test]

@@ -195,6 +195,10 @@ impl Authenticate for Access {
         }
     }
 
+    fn account<'a>(&self, sender: &'a String) -> Option<&'a [u8]> {
+        (sender != "public").then_some(sender.as_bytes())
+    }
+
     async fn admit(&self, sender: &String, request_id: &RequestId, request: Request) -> Result<Request, Refused> {
         match sender.as_str() {
             "later" => Err(Refused::Unauthenticated),

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::stream::{Command, Session, Started};
 use super::{Media, body, refuse};
 use crate::transport::access::{Authenticate, Credentials};
+use crate::transport::address::Address;
 use crate::transport::engine::Engine;
 use crate::transport::router::Edge;
 use crate::transport::throttle::REFUSED;
@@ -60,10 +61,8 @@ pub(in crate::transport) async fn reserve<E: Engine, A: Authenticate>(
     State(edge): State<Edge<E, A>>,
     request: Request,
 ) -> Response {
-    let let_in = match Credentials::of_headers(request.headers(), request.extensions(), &edge.config.proxies) {
-        Ok(credentials) => edge.let_in(&credentials).await,
-        Err(refused) => Err(refused.into()),
-    };
+    let credentials = Credentials::of_headers(request.headers(), request.extensions(), &edge.config.proxies);
+    let let_in = edge.let_in(&credentials).await;
     if let Err(error) = let_in.and_then(|(_, payer)| edge.throttle.charge(payer, 0)) {
         return refuse(Media::Assumed, error);
     }
@@ -102,7 +101,8 @@ pub(in crate::transport) async fn open<E: Engine, A: Authenticate>(
     let (State(edge), Extension(request_id)) = (state, request_id);
     let (parts, _) = request.into_parts();
     let opened = take(&edge, &token).and_then(|(commands, running)| {
-        let session = Session::single(&edge, &parts, &request_id)?;
+        let address = Address::of(edge.config.proxies.sender(&parts.extensions, &parts.headers));
+        let session = Session::single(&edge, &parts, address, &request_id)?;
         Ok(session.respond(commands, move |id| {
             lock(&running).remove(id);
         }))
@@ -147,7 +147,7 @@ async fn start<E: Engine, A: Authenticate>(
     request: Request,
 ) -> Result<(), RequestError> {
     let (parts, content) = request.into_parts();
-    let credentials = Credentials::of_headers(&parts.headers, &parts.extensions, &edge.config.proxies)?;
+    let credentials = Credentials::of_headers(&parts.headers, &parts.extensions, &edge.config.proxies);
     let request = body::posted(&parts.headers, content, &edge.config).await?;
     let id = match request.extensions.get(OPERATION_ID) {
         Some(async_graphql::Value::String(id)) if !id.is_empty() => id.clone(),
