@@ -117,8 +117,8 @@ where
         .route(
             STREAM,
             put(http::single::reserve::<E, A>)
-                .get(http::single::open::<E, A>)
-                .post(http::single::post::<E, A>)
+                .get(http::single::serve::<E, A>)
+                .post(http::single::serve::<E, A>)
                 .delete(http::single::end::<E, A>),
         )
         .route("/healthz", get(async || "ok\n"))
