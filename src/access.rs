@@ -36,6 +36,9 @@ pub const SHORTEST_TOKEN: usize = 32;
 /// For how many seconds a ticket may be made: long enough to open a stream, short enough to be no use in a log.
 pub const TICKET_SECONDS: std::ops::RangeInclusive<i64> = 1..=300;
 
+/// What the admin token is called that a server begins with.
+const BOOTSTRAP: &str = "admin";
+
 const ADMIN_TOKEN: &str = "admin_token_sha256";
 const TICKET_SEAL: &str = "ticket_seal";
 
@@ -127,7 +130,7 @@ impl Access {
             bootstrap: Arc::new(Holder {
                 token: None,
                 key: None,
-                name: "admin".to_owned(),
+                name: BOOTSTRAP.to_owned(),
                 role: Role::Admin,
                 scope: Scope::All,
             }),
@@ -150,15 +153,22 @@ impl Access {
     /// # Errors
     /// `Unauthenticated` for anything that opens nothing; `Unavailable` and `IssuerAway` where that cannot be found out.
     pub async fn enter(&self, store: &Store, now: Timestamp, bearer: Option<&str>) -> Result<Pass> {
-        let proof = match (bearer, &self.issuer) {
-            (None, _) => Proof::Nothing,
-            (Some(text), _) if self.admin.is(&Hash::of(text)) => Proof::Bootstrap,
-            (Some(text), Some(issuer)) if issuer::is_jwt(text) => Proof::Jwt(issuer.open(store, now, text).await?),
-            (Some(text), _) => Proof::Key(self.keyring.open(store, now, text).await?),
+        let proof = match bearer {
+            None => Proof::Nothing,
+            Some(text) => self.open_with(store, now, text).await?,
         };
         Ok(Pass {
             proof,
             is_ticket: false,
+        })
+    }
+
+    async fn open_with(&self, store: &Store, now: Timestamp, text: &str) -> Result<Proof> {
+        let hash = Hash::of(text);
+        Ok(match &self.issuer {
+            _ if self.admin.is(&hash) => Proof::Bootstrap,
+            Some(issuer) if issuer::is_jwt(text) => Proof::Jwt(issuer.open(store, now, text).await?),
+            _ => Proof::Key(self.keyring.open(store, now, text, &hash).await?),
         })
     }
 

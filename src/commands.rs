@@ -11,6 +11,7 @@ pub mod postmortem;
 pub mod token;
 
 mod affected;
+mod answer;
 mod transact;
 mod valid;
 

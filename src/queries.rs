@@ -11,5 +11,6 @@ pub mod token;
 mod view;
 mod window;
 
+pub use loader::Loader;
 pub use view::{Moment, Parts, View};
 pub use window::{Key, Slice, Window};

@@ -208,7 +208,7 @@ impl Authenticate for Door {
         Ok(Sender { pass, from })
     }
 
-    fn account<'a>(&self, sender: &'a Sender) -> Option<&'a str> {
+    fn account<'a>(&self, sender: &'a Sender) -> Option<&'a [u8]> {
         sender.pass.account()
     }
 

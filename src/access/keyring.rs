@@ -36,7 +36,7 @@ pub(super) struct Keyring(Mutex<HashMap<String, Arc<Key>>>);
 /// A token that is in use.
 #[derive(Debug)]
 pub(super) struct Key {
-    id: Uuid,
+    pub(super) id: Uuid,
     hash: Hash,
     pub(super) holder: Arc<Holder>,
     state: Mutex<State>,
@@ -136,11 +136,11 @@ impl Key {
 }
 
 impl Keyring {
-    /// The key of a token's whole text.
+    /// The key of a token's whole text, which has this hash.
     ///
     /// # Errors
     /// `Unauthenticated`, the same whatever is wrong with it; those of the database.
-    pub(super) async fn open(&self, store: &Store, now: Timestamp, text: &str) -> Result<Arc<Key>> {
+    pub(super) async fn open(&self, store: &Store, now: Timestamp, text: &str, hash: &Hash) -> Result<Arc<Key>> {
         let public_part = secret::public_part(text).ok_or(Error::Unauthenticated)?;
         let known = lock(&self.0).get(public_part).cloned();
         let key = match known.filter(|key| key.is_fresh()) {
@@ -150,7 +150,7 @@ impl Keyring {
                 self.keep(row, now)?
             }
         };
-        if !key.hash.is(&Hash::of(text)) {
+        if !key.hash.is(hash) {
             return Err(Error::Unauthenticated);
         }
         key.admit(now)?;

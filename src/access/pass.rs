@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 
+use super::BOOTSTRAP;
 use super::issuer::Visitor;
 use super::keyring::Key;
 
@@ -41,11 +42,16 @@ impl Pass {
         }
     }
 
-    /// Who pays for what is asked with it, where that is not the token as it was shown: who signs in gets JWTs without end.
-    pub fn account(&self) -> Option<&str> {
+    /// Who pays for what is asked with it, whatever they show: who signs in gets JWTs without end. None where that is whoever
+    /// is at an address: the public, and those who have a ticket.
+    pub fn account(&self) -> Option<&[u8]> {
         match &self.proof {
-            Proof::Jwt(visitor) if !self.is_ticket => Some(&visitor.holder.name),
-            _ => None,
+            Proof::Nothing => None,
+            _ if self.is_ticket => None,
+            Proof::Bootstrap => Some(BOOTSTRAP.as_bytes()),
+            // No name is that of an id: it has bytes that are no text.
+            Proof::Key(key) => Some(key.id.as_bytes()),
+            Proof::Jwt(visitor) => Some(visitor.holder.name.as_bytes()),
         }
     }
 }

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::answer::Answer;
 use super::{Call, Context, page, valid};
 use crate::domain::audience::Audience;
 use crate::domain::code::Word;
@@ -33,6 +34,12 @@ struct Outcome {
     is_new: bool,
     /// How many of its updates that import has not seen.
     newer: usize,
+}
+
+impl Answer for Outcome {
+    fn page(&self) -> Option<Uuid> {
+        None
+    }
 }
 
 impl Outcome {

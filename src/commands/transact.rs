@@ -7,9 +7,9 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, Statement,
 };
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
+use super::answer::Answer;
 use super::{Call, Context, valid};
 use crate::app::App;
 use crate::domain::refusal::Refusal;
@@ -35,7 +35,7 @@ pub(super) async fn transact<I, A, F>(
 ) -> Result<A>
 where
     I: Serialize + Send + 'static,
-    A: Serialize + DeserializeOwned + Send + 'static,
+    A: Answer,
     F: for<'w> FnOnce(&'w mut Write, I) -> BoxFuture<'w, Result<A>> + Send + 'static,
 {
     let Context { app, author } = context.clone();
@@ -132,7 +132,9 @@ impl Drop for Running {
     }
 }
 
-async fn remembered<A: DeserializeOwned>(write: &Write, key: &str, fingerprint: &str) -> Result<Option<A>> {
+/// The answer that was given, unless its page is none of the author's any more, as a JWT may say from one call to the next.
+/// Then nothing was remembered: the command asks for the page itself, and refuses in its own words.
+async fn remembered<A: Answer>(write: &Write, key: &str, fingerprint: &str) -> Result<Option<A>> {
     let scope = write.author().key_scope();
     let Some(known) = idempotency_key::Entity::find_by_id((scope, key.to_owned()))
         .one(write.db())
@@ -146,7 +148,9 @@ async fn remembered<A: DeserializeOwned>(write: &Write, key: &str, fingerprint: 
     if known.fingerprint != fingerprint {
         return Err(Refusal::IdempotencyKeyReused.at(["idempotencyKey"]).into());
     }
-    entity::json(&known.answer).map(Some)
+    let answer: A = entity::json(&known.answer)?;
+    let is_theirs = answer.page().is_none_or(|page| write.author().scope.covers(page));
+    Ok(is_theirs.then_some(answer))
 }
 
 /// Keeps an answer, and lets go of those whose day is over.

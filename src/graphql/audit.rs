@@ -2,33 +2,58 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ID, Object};
+use async_graphql::Object;
+use uuid::Uuid;
 
 use super::error::Result;
-use super::id::{self, Kind};
+use super::id::Kind;
 use super::node::{self, Node};
 use super::page::Page;
 use super::scalar::DateTime;
 use super::token::Token;
 use crate::access::Caller;
 use crate::domain::time::Timestamp;
-use crate::queries::{self, View, audit::Entry};
+use crate::queries::{Loader, View, audit::Entry};
 
 /// Something that somebody did.
 #[derive(Clone, Debug)]
 pub struct AuditEntry {
     entry: Arc<Entry>,
-    view: View,
-    caller: Caller,
+    named: Arc<Named>,
 }
 
 impl AuditEntry {
-    pub(super) fn new(entry: Entry, view: View, caller: Caller) -> AuditEntry {
+    pub(super) fn new(entry: Entry, named: Arc<Named>) -> AuditEntry {
         AuditEntry {
             entry: Arc::new(entry),
+            named,
+        }
+    }
+}
+
+/// What the entries of a list name, read together for all of them.
+#[derive(Debug)]
+pub(super) struct Named {
+    view: View,
+    caller: Caller,
+    nodes: Loader<(Kind, Uuid), Option<Node>>,
+}
+
+impl Named {
+    pub(super) fn new(view: View, caller: Caller) -> Arc<Named> {
+        Arc::new(Named {
             view,
             caller,
-        }
+            nodes: Loader::default(),
+        })
+    }
+
+    async fn node(&self, kind: Kind, id: Uuid) -> Result<Option<Node>> {
+        let read = async |named| {
+            let found = node::of_all(&self.view, &self.caller, named).await?;
+            Ok(found.into_iter().map(|(named, node)| (named, Some(node))).collect())
+        };
+        Ok(self.nodes.load((kind, id), read).await?)
     }
 }
 
@@ -51,8 +76,10 @@ impl AuditEntry {
         let Some(id) = self.entry.token_id else {
             return Ok(None);
         };
-        let found = queries::token::by_ids(&self.view, &[id]).await?.pop();
-        Ok(found.map(|token| Token::new(token, self.view.clone())))
+        match self.named.node(Kind::Token, id).await? {
+            Some(Node::Token(token)) => Ok(Some(token)),
+            _ => Ok(None),
+        }
     }
 
     /// From which address the request came; null for what came by none.
@@ -75,16 +102,17 @@ impl AuditEntry {
         let Some(id) = self.entry.page_id else {
             return Ok(None);
         };
-        let found = self.view.page(id).await?;
-        Ok(found.map(|page| Page::new(page, self.view.clone())))
+        let view = &self.named.view;
+        let found = view.page(id).await?;
+        Ok(found.map(|page| Page::new(page, view.clone())))
     }
 
     /// What it was done to; null where that is not there any more.
     async fn subject(&self) -> Result<Option<Node>> {
-        let Some(id) = self.subject_id() else {
-            return Ok(None);
-        };
-        Ok(node::find(&self.view, &self.caller, &[id]).await?.pop().flatten())
+        match self.subject_named() {
+            Some((kind, id)) => self.named.node(kind, id).await,
+            None => Ok(None),
+        }
     }
 
     /// Its number in the chain of its page, or of the server where it is on none: 1, 2, 3, …; null for what was kept
@@ -101,7 +129,7 @@ impl AuditEntry {
 }
 
 impl AuditEntry {
-    fn subject_id(&self) -> Option<ID> {
+    fn subject_named(&self) -> Option<(Kind, Uuid)> {
         let kind = match self.entry.subject_kind.as_deref()? {
             "page" => Kind::Page,
             "component_group" => Kind::ComponentGroup,
@@ -111,6 +139,6 @@ impl AuditEntry {
             "token" => Kind::Token,
             _ => return None,
         };
-        Some(id::encode(kind, self.entry.subject_id?))
+        Some((kind, self.entry.subject_id?))
     }
 }

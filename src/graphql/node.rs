@@ -8,7 +8,6 @@ use futures_util::future::try_join_all;
 use uuid::Uuid;
 
 use super::component::{Component, ComponentGroup};
-use super::error::Result;
 use super::id::{self, Kind};
 use super::incident::{Incident, IncidentUpdate};
 use super::maintenance::{Maintenance, MaintenanceUpdate};
@@ -16,6 +15,7 @@ use super::page::Page;
 use super::token::Token;
 use crate::access::Caller;
 use crate::domain;
+use crate::error::Result;
 use crate::queries::{self, View};
 
 /// Anything that has an id.
@@ -40,12 +40,23 @@ pub enum Node {
     Token(Token),
 }
 
-/// The things with these ids, in their order; `None` for each that is not there. Those of one kind are read together.
+/// The things with these ids, in their order; `None` for each that is not there.
 pub(super) async fn find(view: &View, caller: &Caller, ids: &[ID]) -> Result<Vec<Option<Node>>> {
     let named: Vec<Option<(Kind, Uuid)>> = ids.iter().map(id::decode).collect();
+    let found = of_all(view, caller, named.iter().flatten().copied()).await?;
+    let node = |named: &Option<(Kind, Uuid)>| named.and_then(|named| found.get(&named).cloned());
+    Ok(named.iter().map(node).collect())
+}
+
+/// Those of these things that are there. Those of one kind are read together.
+pub(super) async fn of_all(
+    view: &View,
+    caller: &Caller,
+    named: impl IntoIterator<Item = (Kind, Uuid)>,
+) -> Result<HashMap<(Kind, Uuid), Node>> {
     let mut wanted: HashMap<Kind, Vec<Uuid>> = HashMap::new();
-    for (kind, uuid) in named.iter().flatten() {
-        wanted.entry(*kind).or_default().push(*uuid);
+    for (kind, uuid) in named {
+        wanted.entry(kind).or_default().push(uuid);
     }
     let mut found = HashMap::new();
     // Whoever may not list tokens finds none.
@@ -56,8 +67,7 @@ pub(super) async fn find(view: &View, caller: &Caller, ids: &[ID]) -> Result<Vec
         let nodes = of_kind(view, kind, &uuids).await?;
         found.extend(nodes.into_iter().map(|(uuid, node)| ((kind, uuid), node)));
     }
-    let node = |named: &Option<(Kind, Uuid)>| named.and_then(|named| found.get(&named).cloned());
-    Ok(named.iter().map(node).collect())
+    Ok(found)
 }
 
 async fn of_kind(view: &View, kind: Kind, ids: &[Uuid]) -> Result<Vec<(Uuid, Node)>> {

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
-use super::audit::AuditEntry;
+use super::audit::{AuditEntry, Named};
 use super::connection::{self, Arguments, Counted, Counting, MOST};
 use super::error::{Failure, Result};
 use super::node::{self, Node};
@@ -76,7 +76,7 @@ impl Query {
         if ids.len() > MOST {
             return Err(Failure::bad_user_input(format!("`ids` holds at most {MOST} ids.")));
         }
-        node::find(&view(ctx)?, caller(ctx)?, &ids).await
+        Ok(node::find(&view(ctx)?, caller(ctx)?, &ids).await?)
     }
 
     /// The page with a slug; null where there is none, or none that the sender may see. With `asOf`, the page as it was
@@ -169,7 +169,8 @@ impl Query {
         }
         .window()?;
         let slice = queries::audit::list(&view, window).await?;
-        let node = |entry| AuditEntry::new(entry, view.clone(), caller.clone());
+        let named = Named::new(view.clone(), caller.clone());
+        let node = |entry| AuditEntry::new(entry, Arc::clone(&named));
         Ok(connection::build(
             &view,
             slice,

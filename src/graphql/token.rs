@@ -1,6 +1,7 @@
 //! Tokens, without the text that opens anything.
 
 use async_graphql::{Enum, ID, Object};
+use futures_util::future::try_join_all;
 use uuid::Uuid;
 
 use super::error::Result;
@@ -36,15 +37,11 @@ pub enum TokenStatus {
     Revoked,
 }
 
-/// The pages with these ids that there are.
+/// The pages with these ids that there are, read together.
 pub(super) async fn pages(view: &View, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<Page>> {
-    let mut pages = Vec::new();
-    for id in ids {
-        if let Some(state) = queries::page::by_id(view, id).await? {
-            pages.push(Page::new(state, view.clone()));
-        }
-    }
-    Ok(pages)
+    let found = try_join_all(ids.into_iter().map(|id| queries::page::by_id(view, id))).await?;
+    let pages = found.into_iter().flatten();
+    Ok(pages.map(|state| Page::new(state, view.clone())).collect())
 }
 
 /// What opens the API. Its text was shown when it was made, and is not kept.

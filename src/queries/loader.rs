@@ -11,7 +11,7 @@ use crate::error::Result;
 /// Sibling fields are polled one after the other before any of them waits for the database: each leaves its key and
 /// steps aside once, the first to go on reads for all. Nothing waits for a clock.
 #[derive(Debug)]
-pub(super) struct Loader<K, V> {
+pub struct Loader<K, V> {
     state: Mutex<State<K, V>>,
     reading: tokio::sync::Mutex<()>,
 }
@@ -37,7 +37,10 @@ impl<K, V> Default for Loader<K, V> {
 
 impl<K: Copy + Eq + Hash, V: Clone + Default> Loader<K, V> {
     /// The value of a key. `read` brings those of many; a key it leaves out has the default value.
-    pub(super) async fn load<F, R>(&self, key: K, read: F) -> Result<V>
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub async fn load<F, R>(&self, key: K, read: F) -> Result<V>
     where
         F: FnOnce(Vec<K>) -> R,
         R: Future<Output = Result<HashMap<K, V>>>,

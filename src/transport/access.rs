@@ -36,14 +36,14 @@ pub trait Authenticate: Clone + Send + Sync + 'static {
         std::future::ready(Err(Refused::Unauthenticated))
     }
 
-    /// Who pays for what a sender asks with a token, where that is not the token itself: those who get new ones all the time
-    /// would have a rate for each.
-    fn account<'a>(&self, _sender: &'a Self::Sender) -> Option<&'a str> {
+    /// Who pays for what a sender asks, as it is told from others; none where that is its address. Not what it shows: who
+    /// gets new tokens all the time would have a rate for each.
+    fn account<'a>(&self, _sender: &'a Self::Sender) -> Option<&'a [u8]> {
         None
     }
 
-    /// Waits until the sender's token opens nothing any more, which ends what it subscribed to; none for a sender whom
-    /// that cannot happen to, who then costs nothing.
+    /// Waits until the sender's token opens nothing any more, which ends what it subscribed to, and its WebSocket; none for
+    /// a sender whom that cannot happen to, who then costs nothing.
     fn ended(&self, _sender: &Self::Sender) -> Option<BoxFuture<'static, ()>> {
         None
     }
@@ -81,67 +81,74 @@ impl From<Refused> for RequestError {
     }
 }
 
-/// The bearer token of a request's `Authorization` header, where there is one.
-///
-/// A header of another scheme is refused as a wrong token is: silently serving such a sender the public view would
-/// hide a mistake.
-pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else {
-        return Ok(None);
-    };
-    let token = value.to_str().ok().and_then(bearer_token);
-    token.map(Some).ok_or(Refused::Unauthenticated)
-}
-
 /// Where a ticket stands in the address of a GET.
 const TICKET: &str = "ticket";
 
 /// What a request says of who sends it, and where it comes from.
+#[derive(Default)]
 pub(super) struct Credentials {
-    bearer: Option<String>,
-    ticket: Option<String>,
+    shown: Shown,
     from: Option<IpAddr>,
 }
 
+/// What a sender shows to be let in. It has no `Debug`, as it is secret.
+#[derive(Default)]
+enum Shown {
+    #[default]
+    Nothing,
+    Bearer(String),
+    Ticket(String),
+    /// A header of another scheme. It is refused as a wrong token is: silently serving such a sender the public view
+    /// would hide a mistake.
+    Unreadable,
+}
+
+impl Shown {
+    /// What the `Authorization` header of a request has.
+    fn of(headers: &HeaderMap) -> Shown {
+        let Some(value) = headers.get(header::AUTHORIZATION) else {
+            return Shown::Nothing;
+        };
+        match value.to_str().ok().and_then(bearer_token) {
+            Some(token) => Shown::Bearer(token.to_owned()),
+            None => Shown::Unreadable,
+        }
+    }
+}
+
 impl Credentials {
-    pub(super) const fn new(bearer: Option<String>, from: Option<IpAddr>) -> Credentials {
+    /// What the headers of a request say.
+    pub(super) fn of_headers(headers: &HeaderMap, extensions: &Extensions, proxies: &Proxies) -> Credentials {
         Credentials {
-            bearer,
-            ticket: None,
-            from,
+            shown: Shown::of(headers),
+            from: proxies.sender(extensions, headers),
         }
     }
 
-    /// What the headers of a request say.
-    pub(super) fn of_headers(
-        headers: &HeaderMap,
-        extensions: &Extensions,
-        proxies: &Proxies,
-    ) -> Result<Credentials, Refused> {
-        let bearer = bearer(headers)?.map(str::to_owned);
-        Ok(Credentials::new(bearer, proxies.sender(extensions, headers)))
+    /// What a request as a whole says; what a header says comes before a ticket.
+    pub(super) fn of(parts: &Parts, proxies: &Proxies) -> Credentials {
+        let mut credentials = Credentials::of_headers(&parts.headers, &parts.extensions, proxies);
+        // Only where nothing can be changed.
+        if matches!(credentials.shown, Shown::Nothing) && parts.method == Method::GET {
+            let mut pairs = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+            if let Some((_, ticket)) = pairs.find(|(name, _)| name == TICKET) {
+                credentials.shown = Shown::Ticket(ticket.into_owned());
+            }
+        }
+        credentials
     }
 
-    /// What a request as a whole says.
-    pub(super) fn of(parts: &Parts, proxies: &Proxies) -> Result<Credentials, Refused> {
-        // Only where nothing can be changed.
-        let query = parts.uri.query().filter(|_| parts.method == Method::GET);
-        let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-        let ticket = pairs.find_map(|(name, value)| (name == TICKET).then(|| value.into_owned()));
-        Ok(Credentials {
-            ticket,
-            ..Credentials::of_headers(&parts.headers, &parts.extensions, proxies)?
-        })
+    /// The same with a token that was given later, and comes before what was shown.
+    pub(super) fn or_rather(self, token: Option<String>) -> Credentials {
+        Credentials {
+            shown: token.map_or(self.shown, Shown::Bearer),
+            ..self
+        }
     }
 
     /// Whether there is anything to be looked at.
     pub(super) const fn has_any(&self) -> bool {
-        self.bearer.is_some() || self.ticket.is_some()
-    }
-
-    /// The token that was given.
-    pub(super) fn bearer(&self) -> Option<&str> {
-        self.bearer.as_deref()
+        !matches!(self.shown, Shown::Nothing)
     }
 
     /// Who counts as one sender, without a token.
@@ -149,11 +156,13 @@ impl Credentials {
         Address::of(self.from)
     }
 
-    /// Who it is; what a header says comes before a ticket.
+    /// Who it is.
     pub(super) async fn identify<A: Authenticate>(&self, access: &A) -> Result<A::Sender, Refused> {
-        match (&self.bearer, &self.ticket) {
-            (None, Some(ticket)) => access.redeem(ticket, self.from).await,
-            (bearer, _) => access.authenticate(bearer.as_deref(), self.from).await,
+        match &self.shown {
+            Shown::Nothing => access.authenticate(None, self.from).await,
+            Shown::Bearer(token) => access.authenticate(Some(token), self.from).await,
+            Shown::Ticket(ticket) => access.redeem(ticket, self.from).await,
+            Shown::Unreadable => Err(Refused::Unauthenticated),
         }
     }
 }
@@ -181,9 +190,9 @@ mod tests {
     #[test]
     fn a_header_of_another_scheme_is_a_wrong_token_not_none() {
         let mut headers = HeaderMap::new();
-        assert_eq!(bearer(&headers), Ok(None));
+        assert!(matches!(Shown::of(&headers), Shown::Nothing));
 
         headers.insert(header::AUTHORIZATION, "Basic YTpi".parse().expect("a header value"));
-        assert_eq!(bearer(&headers), Err(Refused::Unauthenticated));
+        assert!(matches!(Shown::of(&headers), Shown::Unreadable));
     }
 }

@@ -98,7 +98,7 @@ async fn answer<E: Engine, A: Authenticate>(
     request: Request,
 ) -> Result<Response, RequestError> {
     let (parts, content) = request.into_parts();
-    let credentials = Credentials::of(&parts, &edge.config.proxies)?;
+    let credentials = Credentials::of(&parts, &edge.config.proxies);
     let request = match parts.method {
         Method::POST => body::posted(&parts.headers, content, &edge.config).await?,
         _ => body::in_query(parts.uri.query().unwrap_or_default())?,
@@ -130,7 +130,7 @@ async fn answer<E: Engine, A: Authenticate>(
             if let Ok(checked) = &checked {
                 edge.throttle.charge(payer, checked.cost)?;
             }
-            let session = Session::only(edge, &parts, stream, request_id)?;
+            let session = Session::only(edge, &parts, credentials.address(), stream, request_id)?;
             Ok(session.run_only(Arc::new(sender), request_id, checked, last_event_id(&parts)))
         }
         _ => {

@@ -68,8 +68,7 @@ impl<E: Engine, A: Authenticate> Edge<E, A> {
     pub(super) async fn let_in(&self, credentials: &Credentials) -> Result<(A::Sender, Payer), RequestError> {
         match credentials.identify(&self.access).await {
             Ok(sender) => {
-                let known_by = self.access.account(&sender).or(credentials.bearer());
-                let payer = Payer::of(known_by, credentials.address());
+                let payer = Payer::of(self.access.account(&sender), credentials.address());
                 Ok((sender, payer))
             }
             Err(Refused::Unauthenticated) => {
@@ -118,8 +117,8 @@ where
         .route(
             STREAM,
             put(http::single::reserve::<E, A>)
-                .get(http::single::open::<E, A>)
-                .post(http::single::post::<E, A>)
+                .get(http::single::serve::<E, A>)
+                .post(http::single::serve::<E, A>)
                 .delete(http::single::end::<E, A>),
         )
         .route("/healthz", get(async || "ok\n"))

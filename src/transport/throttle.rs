@@ -1,5 +1,5 @@
-//! How much one sender may ask for: by its token, by who has a JWT, or, without either, by its address; each document by what it
-//! costs.
+//! How much one sender may ask for: by whom its token or JWT stands for, or, without either, by its address; each document by
+//! what it costs.
 
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
@@ -49,8 +49,8 @@ pub struct Rate {
 /// Who is charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Payer {
-    /// A token that was found to be right, or whom it stands for. By its hash, as nothing else keeps it.
-    Token([u8; 16]),
+    /// Somebody who was let in with a token, by a hash: all are as long, and as likely to share as any other.
+    Account([u8; 16]),
     Address(Address),
     /// One of many that share.
     Share(u16),
@@ -58,11 +58,11 @@ pub(super) enum Payer {
 
 impl Payer {
     /// What a sender is known by.
-    pub(super) fn of(bearer: Option<&str>, address: Address) -> Payer {
-        match bearer {
-            Some(token) => {
-                let hash = Sha256::digest(token);
-                Payer::Token(*hash.first_chunk().expect("a SHA-256 is longer"))
+    pub(super) fn of(account: Option<&[u8]>, address: Address) -> Payer {
+        match account {
+            Some(account) => {
+                let hash = Sha256::digest(account);
+                Payer::Account(*hash.first_chunk().expect("a SHA-256 is longer"))
             }
             None => Payer::Address(address),
         }
@@ -70,7 +70,7 @@ impl Payer {
 
     fn share(&self) -> Payer {
         let number = match self {
-            Payer::Token([a, b, ..]) => u16::from_be_bytes([*a, *b]),
+            Payer::Account([a, b, ..]) => u16::from_be_bytes([*a, *b]),
             Payer::Address(Address::V4(address)) => {
                 let [.., c, d] = address.octets();
                 u16::from_be_bytes([c, d])
@@ -216,19 +216,19 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_charged_wherever_it_comes_from_and_not_its_address() {
+    fn an_account_is_charged_wherever_it_comes_from_and_not_its_address() {
         let (throttle, _) = throttle(10);
         let (here, there) = (IpAddr::V4(Ipv4Addr::from_bits(1)), IpAddr::V4(Ipv4Addr::from_bits(2)));
 
         throttle
-            .charge(Payer::of(Some("token"), here.into()), 990)
+            .charge(Payer::of(Some(b"account"), here.into()), 990)
             .expect("a burst");
 
-        seconds(throttle.charge(Payer::of(Some("token"), there.into()), 0));
+        seconds(throttle.charge(Payer::of(Some(b"account"), there.into()), 0));
         throttle.charge(Payer::of(None, here.into()), 990).expect("the address");
         throttle
-            .charge(Payer::of(Some("other"), here.into()), 990)
-            .expect("another token");
+            .charge(Payer::of(Some(b"other"), here.into()), 990)
+            .expect("another account");
     }
 
     #[test]

@@ -20,8 +20,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use tracing::Instrument;
 
-use super::access::{self, Authenticate};
-use super::address::Address;
+use super::access::{Authenticate, Credentials};
 use super::engine::Engine;
 use super::http::{Media, refuse};
 use super::router::Edge;
@@ -50,15 +49,14 @@ pub(super) async fn upgrade<E: Engine, A: Authenticate>(
         Ok(handshake) => handshake,
         Err(error) => return refuse(Media::Assumed, error),
     };
-    let from = edge.config.proxies.sender(request.extensions(), request.headers());
-    let address = Address::of(from);
+    let credentials = Credentials::of_headers(request.headers(), request.extensions(), &edge.config.proxies);
+    let address = credentials.address();
     let place = edge.throttle.charge(Payer::Address(address), 0);
     let place = match place.and_then(|()| edge.places.take(address)) {
         Ok(place) => place,
         Err(error) => return refuse(Media::Assumed, error),
     };
     let response = handshake.response();
-    let bearer = access::bearer(request.headers()).map(|token| token.map(str::to_owned));
     let connections = edge.connections.clone();
     let span = tracing::info_span!(parent: None, "socket", %request_id);
     let open = async move {
@@ -72,7 +70,7 @@ pub(super) async fn upgrade<E: Engine, A: Authenticate>(
             true => {
                 let connections = edge.connections.clone();
                 connections.spawn(
-                    Connection::new(edge, socket, bearer, from, place)
+                    Connection::new(edge, socket, credentials, place)
                         .serve()
                         .in_current_span(),
                 );

@@ -1,13 +1,14 @@
 //! What a request may ask for, where the schema matters.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use allclear::app::Settings;
-use allclear::transport::Config;
 use allclear::transport::preflight::Limits;
+use allclear::transport::{Config, Rate};
 use serde_json::{Value, json};
 
-use crate::support::database::{ADMIN, for_each_database_with};
+use crate::support::database::{ADMIN, Test, for_each_database_with};
 use crate::support::words::code;
 use crate::support::{for_each_database, harmless};
 
@@ -121,6 +122,63 @@ async fn names_are_compared_only_where_they_may_be_suggested() {
                 assert_eq!(told.contains("Did you mean"), suggests, "{told}");
             }
         }
+    })
+    .await;
+}
+
+/// Whether somebody's next request is answered.
+async fn may_ask(test: &Test, token: Option<&str>, ticket: Option<&str>) -> bool {
+    let mut url = url::Url::parse(&test.graphql()).expect("an address");
+    url.query_pairs_mut().append_pair("query", "{ viewer { role } }");
+    if let Some(ticket) = ticket {
+        url.query_pairs_mut().append_pair("ticket", ticket);
+    }
+    let mut request = test.http.get(url).header("accept", "application/json");
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    let status = request.send().await.expect("the server answers").status();
+    assert!(status == 200 || status == 429, "{status}");
+    status == 200
+}
+
+#[tokio::test]
+async fn each_token_pays_for_itself_and_for_a_ticket_its_address_does() {
+    const BURST: u32 = 600;
+    // What a request costs at least.
+    const MOST: u32 = BURST / 10 + 1;
+    let config = Config {
+        rate: Some(Rate {
+            cost: NonZeroU32::MIN,
+            burst: NonZeroU32::new(BURST).expect("not 0"),
+        }),
+        ..Config::default()
+    };
+    for_each_database_with(Settings::default(), config, async |test| {
+        let ((_, one), (_, other)) = (test.token("VIEWER", None).await, test.token("VIEWER", None).await);
+        let make = "mutation { ticketCreate(input: { lifetimeSeconds: 300 }) { ticket } }";
+        let made = test.respond(make, json!({}), Some(&other)).await.1;
+        let ticket = made["data"]["ticketCreate"]["ticket"].as_str().expect("a ticket");
+        let use_up = async |token: Option<&str>, ticket: Option<&str>| {
+            for _ in 0..MOST {
+                if !may_ask(test, token, ticket).await {
+                    return;
+                }
+            }
+            panic!("nothing limits it");
+        };
+
+        use_up(Some(&one), None).await;
+
+        assert!(may_ask(test, Some(&other), None).await, "a token of the same name");
+        assert!(may_ask(test, Some(ADMIN), None).await);
+        assert!(may_ask(test, None, None).await);
+        assert!(may_ask(test, None, Some(ticket)).await);
+        use_up(None, Some(ticket)).await;
+        assert!(!may_ask(test, None, None).await, "it is the same address");
+        assert!(may_ask(test, Some(&other), None).await);
+        use_up(Some(ADMIN), None).await;
+        assert!(may_ask(test, Some(&other), None).await);
     })
     .await;
 }

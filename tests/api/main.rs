@@ -21,6 +21,7 @@ mod incident;
 mod jwt;
 mod jwt_end;
 mod jwt_key;
+mod jwt_lost;
 mod library;
 mod limit;
 mod log;

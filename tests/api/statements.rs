@@ -151,6 +151,60 @@ async fn things_refetched_together_are_read_together() {
 }
 
 #[tokio::test]
+async fn the_audit_takes_the_same_statements_however_much_it_lists() {
+    for_each_database(async |test| {
+        for number in 0..5 {
+            let page = test.page(&format!("page-{number}")).await;
+            let (_, text) = test.token("MANAGER", Some(&[&page])).await;
+            let component = test.component(&page, "Search").await;
+            test.group(&page, "Core").await;
+            test.maintenance(&page, "Disks", &component, 60).await;
+            let open = "mutation($page: ID!) { incidentOpen(input: { page: $page, title: \"Down\", body: \"Down.\" }) {
+                incident { id } } }";
+            let (status, _) = test.respond(open, json!({ "page": page }), Some(&text)).await;
+            assert_eq!(status, 200);
+        }
+        let document = "query($first: Int!) { auditEntries(first: $first) { nodes {
+            token { name pages { slug } } page { name }
+            subject { __typename id
+                ... on Page { name } ... on ComponentGroup { name } ... on Component { name }
+                ... on Incident { title } ... on Maintenance { title } ... on Token { name pages { slug } } } } } }";
+        let place = "/auditEntries/nodes";
+
+        // What was done to one page, and what was done to all.
+        let few = count(test, document, json!({ "first": 6 }), place, 6).await;
+        let many = count(test, document, json!({ "first": 30 }), place, 30).await;
+
+        assert_eq!(few, many);
+        // The list; the pages' parts; tokens; where components and groups are; incidents and maintenances whole.
+        assert!(many <= 1 + 3 + 1 + 2 + 5 + 5, "{many} statements");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_pages_of_a_token_are_read_together() {
+    for_each_database(async |test| {
+        let mut pages = Vec::new();
+        for number in 0..10 {
+            pages.push(test.page(&format!("page-{number}")).await);
+        }
+        let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
+        let document = "{ tokens(first: 1) { nodes { pages { slug } } } }";
+        let place = "/tokens/nodes/0/pages";
+
+        test.token("VIEWER", Some(&pages[..2])).await;
+        let few = count(test, document, json!({}), place, 2).await;
+        test.pass_minutes(1);
+        test.token("VIEWER", Some(&pages)).await;
+        let many = count(test, document, json!({}), place, 10).await;
+
+        assert_eq!(few, many);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn who_asks_costs_no_read_but_one_look_at_a_token_in_a_while() {
     for_each_database(async |test| {
         test.page("shop").await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::client::chunk;
-use crate::support::database::Test;
+use crate::support::database::{ADMIN, Test};
 use crate::support::for_each_database;
 
 const EVENTS: &str = "subscription { pageEvents(page: \"shop\") { __typename cursor } }";
@@ -99,20 +99,50 @@ async fn a_stream_of_events_ends_well_when_its_token_ends() {
 }
 
 #[tokio::test]
+async fn an_idle_socket_closes_with_4403_when_its_token_ends_on_whichever_node() {
+    for_each_database(async |test| {
+        let other = test.another().await;
+        let ask = "{ viewer { role } }";
+        for by_time in [false, true] {
+            let (id, text) = token(test).await;
+            let mut others = [test.socket(None).await, test.socket(Some(ADMIN)).await];
+            let mut idle = [test.socket(Some(&text)).await, other.socket(Some(&text)).await];
+            let mut over = test.socket(Some(&text)).await;
+            over.subscribe("1", ask, json!({})).await;
+            assert_eq!(over.next().await["payload"]["data"]["viewer"]["role"], "VIEWER");
+            assert_eq!(over.next().await["type"], "complete");
+
+            end(test, &id, by_time).await;
+
+            let since = Instant::now();
+            for socket in idle.iter_mut().chain([&mut over]) {
+                assert_eq!(socket.next_or_close().await, Err((4403, "Forbidden".to_owned())));
+            }
+            assert!(since.elapsed() < LIMIT, "{:?}", since.elapsed());
+            for socket in &mut others {
+                socket.subscribe("1", ask, json!({})).await;
+                assert_eq!(socket.next().await["type"], "next", "others stay");
+            }
+        }
+        other.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_socket_whose_token_has_ended_starts_nothing_more() {
     for_each_database(async |test| {
         let (id, text) = token(test).await;
         let mut socket = test.socket(Some(&text)).await;
+
+        end(test, &id, true).await;
+
+        // It closes by itself, if that comes first.
         socket.subscribe("1", "{ viewer { role } }", json!({})).await;
-        assert_eq!(socket.next().await["payload"]["data"]["viewer"]["role"], "VIEWER");
-        assert_eq!(socket.next().await["type"], "complete");
-
-        end(test, &id, false).await;
-
-        socket.subscribe("2", "{ viewer { role } }", json!({})).await;
-        let refused = socket.next().await;
-        assert_eq!(refused["type"], "error");
-        assert_eq!(refused["payload"][0]["extensions"]["code"], "UNAUTHENTICATED");
+        match socket.next_or_close().await {
+            Ok(refused) => assert_eq!(refused["payload"][0]["extensions"]["code"], "UNAUTHENTICATED"),
+            Err(closed) => assert_eq!(closed.0, 4403),
+        }
     })
     .await;
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -134,6 +135,66 @@ async fn a_peer_that_takes_a_little_now_and_then_stays() {
         taken += bytes;
     }
     assert!(begin.elapsed() > SOON * 9);
+}
+
+/// Frames as they are on the wire.
+const PING: [u8; 2] = [0x89, 0];
+const CLIENTS_PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
+const PING_OR_CLOSE: usize = 2;
+/// That of a text of more than 64 KiB, in front of its length.
+const LONG_TEXT: [u8; 2] = [0x81, 127];
+
+/// Takes a text so slowly that it lasts for longer than the server waits for a sign of life, and gives that sign once
+/// it has begun; says what comes after it.
+async fn after_a_long_text(socket: &mut Socket, ping_every: Duration) -> [u8; PING_OR_CLOSE] {
+    let wire = socket.raw();
+    let mut head = [0; LONG_TEXT.len()];
+    wire.read_exact(&mut head).await.expect("a frame");
+    assert_eq!(head, LONG_TEXT);
+    let mut left = wire.read_u64().await.expect("a length");
+    wire.write_all(&CLIENTS_PONG).await.expect("it is sent");
+
+    let mut pace = interval(ping_every / 10);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut some = vec![0; 64 << 10];
+    while left > 0 {
+        pace.tick().await;
+        let room = some.len().min(usize::try_from(left).expect("it fits"));
+        left -= wire.read(&mut some[..room]).await.expect("it is not cut off") as u64;
+    }
+    let mut next = [0; PING_OR_CLOSE];
+    wire.read_exact(&mut next).await.expect("it is not cut off");
+    next
+}
+
+#[tokio::test]
+async fn a_pong_that_waits_behind_a_long_send_is_a_sign_of_life() {
+    // Of what is ready at the same time the server takes any: one socket could be lucky.
+    const SOCKETS: usize = 8;
+    const BIG: i32 = 2_000_000;
+    let ping_every = SOON * 10;
+    let server = Server::changed(|config| config.ping_every = ping_every).await;
+    let mut sockets = Vec::new();
+    for _ in 0..SOCKETS {
+        let mut socket = Socket::with_small_buffer(&server).await;
+        socket.send(json!({"type": "connection_init"})).await;
+        assert_eq!(socket.receive().await["type"], "connection_ack");
+        socket.subscribe("a", "subscription { bulk }").await;
+        server.state.begun.acquire().await.expect("it began").forget();
+        sockets.push(socket);
+    }
+    for socket in &mut sockets {
+        let mut ping = [0; PING.len()];
+        socket.raw().read_exact(&mut ping).await.expect("a frame");
+        assert_eq!(ping, PING);
+    }
+
+    let begin = Instant::now();
+    server.state.told.send(BIG).expect("somebody listens");
+    let next = join_all(sockets.iter_mut().map(|socket| after_a_long_text(socket, ping_every))).await;
+
+    assert!(begin.elapsed() > ping_every * 2);
+    assert_eq!(next, [PING; SOCKETS]);
 }
 
 #[tokio::test]

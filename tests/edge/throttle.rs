@@ -92,6 +92,28 @@ async fn who_tries_tokens_is_stopped() {
     assert_eq!(codes[..4], ["UNAUTHENTICATED"; 4]);
     assert_eq!(codes[4..], ["RATE_LIMITED"; 2]);
     assert_eq!(answer(server.query("{ hello }").bearer_auth("good")).await.status, 200);
+    let server = self::server(1_000).await;
+    let unreadable = self::codes(6, || server.query("{ hello }").header("authorization", "Basic YTpi")).await;
+    assert_eq!(unreadable, codes, "what is no token is a try too");
+}
+
+#[tokio::test]
+async fn a_token_that_could_not_be_looked_up_is_paid_for_by_its_address() {
+    // Each look costs 10, and so does a handshake.
+    let server = server(45).await;
+    let with = |token: &'static str| server.query("{ hello }").bearer_auth(token);
+
+    let looked = codes(2, || with("away")).await;
+    let mut socket = Socket::speaking(&server).await;
+    let init = json!({ "type": "connection_init", "payload": { "authorization": "Bearer away" } });
+    socket.send(init).await;
+    let closed = socket.closed().await.0;
+    let refused = codes(2, || with("away")).await;
+
+    assert_eq!(looked, ["UNAVAILABLE"; 2]);
+    assert_eq!(closed, 1013);
+    assert_eq!(refused, ["RATE_LIMITED"; 2]);
+    assert_eq!(answer(with("good")).await.status, 200, "a token pays for itself");
 }
 
 #[tokio::test]

@@ -19,12 +19,12 @@ pub(crate) struct State {
     pub(crate) ran: Arc<AtomicUsize>,
     /// Permits for `wait` to go on.
     pub(crate) gate: Arc<Semaphore>,
-    /// One permit for each `wait`, `never` and `told` that began, and each stream of `never` that ended.
+    /// One permit for each `wait`, `never`, `told` and `bulk` that began, and each stream of `never` that ended.
     pub(crate) begun: Arc<Semaphore>,
     pub(crate) ended: Arc<Semaphore>,
     /// One permit for each stream of `flood` that ended.
     pub(crate) flooded: Arc<Semaphore>,
-    /// What streams of `told` are told.
+    /// What streams of `told` and `bulk` are told.
     pub(crate) told: broadcast::Sender<i32>,
 }
 
@@ -136,10 +136,11 @@ impl Live {
     }
     /// What the test tells.
     async fn told(&self, ctx: &Context<'_>) -> impl Stream<Item = i32> {
-        let state = ctx.data_unchecked::<State>();
-        let told = state.told.subscribe();
-        state.begun.add_permits(1);
-        stream::unfold(told, async |mut told| Some((told.recv().await.ok()?, told)))
+        told(ctx)
+    }
+    /// As many bytes as the test tells.
+    async fn bulk(&self, ctx: &Context<'_>) -> impl Stream<Item = String> {
+        told(ctx).map(|bytes| "x".repeat(bytes.try_into().expect("it is not negative")))
     }
     async fn refused(&self) -> Result<stream::Pending<i32>> {
         Err(coded("CURSOR_INVALID"))
@@ -158,6 +159,13 @@ impl Live {
     async fn panic(&self) -> impl Stream<Item = i32> {
         stream::iter([1]).map(|_| panic!("a stream that panics"))
     }
+}
+
+fn told(ctx: &Context<'_>) -> impl Stream<Item = i32> + use<> {
+    let state = ctx.data_unchecked::<State>();
+    let told = state.told.subscribe();
+    state.begun.add_permits(1);
+    stream::unfold(told, async |mut told| Some((told.recv().await.ok()?, told)))
 }
 
 struct Ended(Arc<Semaphore>);
@@ -185,6 +193,10 @@ impl Authenticate for Access {
             Some("away") => Err(Refused::Unavailable),
             Some(_) => Err(Refused::Unauthenticated),
         }
+    }
+
+    fn account<'a>(&self, sender: &'a String) -> Option<&'a [u8]> {
+        (sender != "public").then_some(sender.as_bytes())
     }
 
     async fn admit(&self, sender: &String, request_id: &RequestId, request: Request) -> Result<Request, Refused> {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{ComponentState, PostUpdate, locked, post_update_in};
 use crate::app::App;
+use crate::commands::answer::Answer;
 use crate::commands::transact::transact;
 use crate::commands::{Call, Context};
 use crate::domain::maintenance::MaintenanceStatus;
@@ -26,6 +27,12 @@ const BATCH: u64 = 100;
 #[derive(Debug, Serialize, Deserialize)]
 struct Done {
     moved: bool,
+}
+
+impl Answer for Done {
+    fn page(&self) -> Option<Uuid> {
+        None
+    }
 }
 
 /// Moves every maintenance whose time has come, and returns how many moved here. Each is locked and looked at again

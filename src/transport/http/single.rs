@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_graphql::parser::types::OperationType;
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::stream::{Command, Session, Started};
 use super::{Media, body, refuse};
 use crate::transport::access::{Authenticate, Credentials};
+use crate::transport::address::Address;
 use crate::transport::engine::Engine;
 use crate::transport::router::Edge;
 use crate::transport::throttle::REFUSED;
@@ -62,10 +63,8 @@ pub(in crate::transport) async fn reserve<E: Engine, A: Authenticate>(
     State(edge): State<Edge<E, A>>,
     request: Request,
 ) -> Response {
-    let let_in = match Credentials::of_headers(request.headers(), request.extensions(), &edge.config.proxies) {
-        Ok(credentials) => edge.let_in(&credentials).await,
-        Err(refused) => Err(refused.into()),
-    };
+    let credentials = Credentials::of_headers(request.headers(), request.extensions(), &edge.config.proxies);
+    let let_in = edge.let_in(&credentials).await;
     if let Err(error) = let_in.and_then(|(_, payer)| edge.throttle.charge(payer, 0)) {
         return refuse(Media::Assumed, error);
     }
@@ -100,8 +99,8 @@ async fn forget<A: Authenticate>(streams: Arc<Streams<A>>, token: String, patien
     }
 }
 
-/// GET opens a stream that was reserved.
-pub(in crate::transport) async fn open<E: Engine, A: Authenticate>(
+/// GET opens a stream that was reserved, POST starts an operation on one.
+pub(in crate::transport) async fn serve<E: Engine, A: Authenticate>(
     state: State<Edge<E, A>>,
     request_id: Extension<RequestId>,
     request: Request,
@@ -110,14 +109,26 @@ pub(in crate::transport) async fn open<E: Engine, A: Authenticate>(
         return super::graphql(state, request_id, request).await;
     };
     let (State(edge), Extension(request_id)) = (state, request_id);
+    let done = match *request.method() {
+        Method::POST => start(&edge, &request_id, &token, request).await,
+        _ => open(&edge, &request_id, &token, request),
+    };
+    done.unwrap_or_else(|error| refuse(Media::Assumed, error))
+}
+
+fn open<E: Engine, A: Authenticate>(
+    edge: &Edge<E, A>,
+    request_id: &RequestId,
+    token: &str,
+    request: Request,
+) -> Result<Response, RequestError> {
     let (parts, _) = request.into_parts();
-    let opened = take(&edge, &token).and_then(|(commands, running)| {
-        let session = Session::single(&edge, &parts, &request_id)?;
-        Ok(session.respond(commands, move |id| {
-            lock(&running).remove(id);
-        }))
-    });
-    opened.unwrap_or_else(|error| refuse(Media::Assumed, error))
+    let (commands, running) = take(edge, token)?;
+    let address = Address::of(edge.config.proxies.sender(&parts.extensions, &parts.headers));
+    let session = Session::single(edge, &parts, address, request_id)?;
+    Ok(session.respond(commands, move |id| {
+        lock(&running).remove(id);
+    }))
 }
 
 type Opened<S> = (mpsc::Receiver<Command<S>>, Arc<Mutex<HashSet<String>>>);
@@ -134,30 +145,14 @@ fn take<E, A: Authenticate>(edge: &Edge<E, A>, token: &str) -> Result<Opened<A::
     }
 }
 
-/// POST starts an operation on a stream.
-pub(in crate::transport) async fn post<E: Engine, A: Authenticate>(
-    state: State<Edge<E, A>>,
-    request_id: Extension<RequestId>,
-    request: Request,
-) -> Response {
-    let Some(token) = token(&request) else {
-        return super::graphql(state, request_id, request).await;
-    };
-    let (State(edge), Extension(request_id)) = (state, request_id);
-    match start(&edge, &request_id, &token, request).await {
-        Ok(()) => StatusCode::ACCEPTED.into_response(),
-        Err(error) => refuse(Media::Assumed, error),
-    }
-}
-
 async fn start<E: Engine, A: Authenticate>(
     edge: &Edge<E, A>,
     request_id: &RequestId,
     token: &str,
     request: Request,
-) -> Result<(), RequestError> {
+) -> Result<Response, RequestError> {
     let (parts, content) = request.into_parts();
-    let credentials = Credentials::of_headers(&parts.headers, &parts.extensions, &edge.config.proxies)?;
+    let credentials = Credentials::of_headers(&parts.headers, &parts.extensions, &edge.config.proxies);
     let request = body::posted(&parts.headers, content, &edge.config).await?;
     let id = match request.extensions.get(OPERATION_ID) {
         Some(async_graphql::Value::String(id)) if (1..=MAX_ID).contains(&id.len()) => id.clone(),
@@ -197,13 +192,13 @@ async fn start<E: Engine, A: Authenticate>(
         checked,
         after: None,
     };
-    stream
-        .commands
-        .try_send(Command::Start(Box::new(started)))
-        .map_err(|error| {
+    match stream.commands.try_send(Command::Start(Box::new(started))) {
+        Ok(()) => Ok(StatusCode::ACCEPTED.into_response()),
+        Err(error) => {
             running.remove(&id);
-            not_taken(&error)
-        })
+            Err(not_taken(&error))
+        }
+    }
 }
 
 /// DELETE ends an operation.

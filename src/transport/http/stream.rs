@@ -69,6 +69,7 @@ impl<E: Engine, A: Authenticate> Session<E, A> {
     pub(super) fn only(
         edge: &Edge<E, A>,
         parts: &Parts,
+        address: Address,
         media: StreamMedia,
         request_id: &RequestId,
     ) -> Result<Session<E, A>, RequestError> {
@@ -76,21 +77,23 @@ impl<E: Engine, A: Authenticate> Session<E, A> {
             StreamMedia::Events => Form::Distinct,
             StreamMedia::Multipart => Form::Multipart,
         };
-        Session::new(edge, parts, media, form, request_id)
+        Session::new(edge, parts, address, media, form, request_id)
     }
 
     /// A response to many operations, each of which has a name.
     pub(super) fn single(
         edge: &Edge<E, A>,
         parts: &Parts,
+        address: Address,
         request_id: &RequestId,
     ) -> Result<Session<E, A>, RequestError> {
-        Session::new(edge, parts, StreamMedia::Events, Form::Single, request_id)
+        Session::new(edge, parts, address, StreamMedia::Events, Form::Single, request_id)
     }
 
     fn new(
         edge: &Edge<E, A>,
         parts: &Parts,
+        address: Address,
         media: StreamMedia,
         form: fn(Framing) -> Form,
         request_id: &RequestId,
@@ -99,7 +102,6 @@ impl<E: Engine, A: Authenticate> Session<E, A> {
             Version::HTTP_11 => Framing::Chunked,
             _ => Framing::Bare,
         };
-        let address = Address::of(edge.config.proxies.sender(&parts.extensions, &parts.headers));
         let link = super::link(parts, request_id)?;
         Ok(Session {
             edge: edge.clone(),

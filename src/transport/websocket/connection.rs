@@ -1,6 +1,5 @@
 //! The life of one socket: one task that reads, runs operations, sends, and ends it.
 
-use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,13 +7,14 @@ use std::sync::Arc;
 use async_graphql::Request;
 use axum::http::StatusCode;
 use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, OptionFuture};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::frame;
 use super::message::Close;
 use super::protocol::{Action, Protocol};
 use super::socket::{Received, Socket};
-use crate::transport::access::{Authenticate, Credentials, Refused};
+use crate::transport::access::{Authenticate, Credentials};
 use crate::transport::answer::Answer;
 use crate::transport::engine::Engine;
 use crate::transport::fanout::Seat;
@@ -50,33 +50,28 @@ pub(super) struct Connection<E, A: Authenticate> {
     socket: Socket,
     protocol: Protocol,
     operations: Operations,
-    /// The token of the upgrade's headers, for a client that gives none when it initialises.
-    bearer: Result<Option<String>, Refused>,
-    /// Where the upgrade came from.
-    from: Option<IpAddr>,
+    /// What the upgrade said, for a client that gives no token when it initialises. It is looked at once, and not kept.
+    credentials: Credentials,
     /// Known from the acknowledgement on, with who pays for what is asked.
     sender: Option<(Arc<A::Sender>, Payer)>,
+    /// Comes when their token opens nothing any more, whether or not anything runs that would notice. Who has none is not
+    /// waited for, and pays two words.
+    ended: OptionFuture<BoxFuture<'static, ()>>,
     /// Taken for as long as the socket is open.
     _place: Place,
 }
 
 impl<E: Engine, A: Authenticate> Connection<E, A> {
-    pub(super) fn new(
-        edge: Edge<E, A>,
-        socket: Socket,
-        bearer: Result<Option<String>, Refused>,
-        from: Option<IpAddr>,
-        place: Place,
-    ) -> Connection<E, A> {
+    pub(super) fn new(edge: Edge<E, A>, socket: Socket, credentials: Credentials, place: Place) -> Connection<E, A> {
         let protocol = Protocol::new(socket.config().max_operations);
         Connection {
             edge,
             socket,
             protocol,
             operations: Operations::default(),
-            bearer,
-            from,
+            credentials,
             sender: None,
+            ended: None.into(),
             _place: place,
         }
     }
@@ -122,6 +117,7 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
                     flow
                 }
                 unsent = wire.tend(patience) => return unsent.into(),
+                Some(()) = &mut self.ended => return End::Close(Close::FORBIDDEN),
                 Some((key, event)) = self.operations.next() => Box::pin(self.tell(key, event)).await,
                 () = alarm.as_mut() => {
                     // What came while something was sent for long was not looked at yet.
@@ -202,18 +198,10 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
     }
 
     async fn authenticate(&mut self, token: Option<String>) -> Flow {
-        // It is looked at once, and not kept.
-        let given = std::mem::replace(&mut self.bearer, Ok(None));
-        let bearer = match token {
-            Some(token) => Ok(Some(token)),
-            None => given,
-        };
-        let sender = match bearer {
-            Ok(bearer) => self.edge.let_in(&Credentials::new(bearer, self.from)).await,
-            Err(refused) => Err(refused.into()),
-        };
-        match sender {
+        let credentials = std::mem::take(&mut self.credentials).or_rather(token);
+        match self.edge.let_in(&credentials).await {
             Ok((sender, payer)) => {
+                self.ended = self.edge.access.ended(&sender).into();
                 self.sender = Some((Arc::new(sender), payer));
                 let acknowledgement = self.protocol.acknowledge();
                 sent(self.socket.send_text(acknowledgement).await)
