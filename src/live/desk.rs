@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::shelf::{Found, Read, SEGMENT};
+use super::shelf::{Found, Read, at_once};
 use super::watched::Watched;
 use crate::domain::audience::Audience;
 use crate::domain::cursor::StreamId;
@@ -93,8 +93,8 @@ impl Desk {
     }
 
     /// Where to read from for whom neither the floor nor the head is an answer: the oldest of them is served for certain,
-    /// and the read begins as much earlier as serves more of the others.
-    fn place(&self, extent: &Extent) -> Option<(Audience, u64)> {
+    /// and the read, which brings `limit` entries at most, begins as much earlier as serves more of the others.
+    fn place(&self, extent: &Extent, limit: u64) -> Option<(Audience, u64)> {
         let mut wished = self.asks.iter().filter_map(|ask| match ask {
             Ask::Next { audience, position, .. } => {
                 let span = extent.of(*audience);
@@ -106,7 +106,7 @@ impl Desk {
         });
         let (audience, oldest) = wished.next()?;
         let near =
-            wished.filter(|(other, position)| *other == audience && *position < oldest && oldest - *position < SEGMENT);
+            wished.filter(|(other, position)| *other == audience && *position < oldest && oldest - *position < limit);
         let earliest = near.map(|(_, position)| position).min();
         Some((audience, earliest.unwrap_or(oldest)))
     }
@@ -178,15 +178,17 @@ impl Reader {
                 self.store.ring(watched.page);
             }
         }
-        let place = watched.desk().place(&extent);
+        let limit = at_once(watched.size());
+        let place = watched.desk().place(&extent, limit);
         let mut missing = None;
         if let Some((audience, after)) = place {
             let page = watched.page;
-            let entries = log::after(snapshot.db(), StreamId { page, audience }, after, SEGMENT).await?;
+            let entries = log::after(snapshot.db(), StreamId { page, audience }, after, limit).await?;
             let read = Read {
                 extent,
                 audience,
                 after,
+                limit,
                 entries: entries.into_iter().map(Arc::new).collect(),
             };
             missing = watched.shelf().keep(read, Instant::now()).map(|at| (audience, at));

@@ -14,8 +14,21 @@ pub(super) const SEGMENT: u64 = 500;
 /// an incident that is carried whole has a few kilobytes.
 pub(super) const MOST: usize = 8 * SEGMENT as usize;
 
+/// Bytes that one read is to bring at most, as far as the size of what it brings can be foreseen. A thousand usual entries
+/// have half as much.
+const READ_BYTES: usize = 8 << 20;
+
+/// Bytes that those may have together that are kept of a page, but for the newest read: eight reads, again.
+const MOST_BYTES: usize = 8 * READ_BYTES;
+
 /// How long a segment stays that nobody reads: longer than a socket may take to swallow a full buffer.
 const UNUSED: Duration = Duration::from_secs(5);
+
+/// How many entries a read is to bring where one has so many bytes: fewer where they are large.
+pub(super) fn at_once(size: usize) -> u64 {
+    let fitting = READ_BYTES / size.max(1);
+    u64::try_from(fitting).unwrap_or(SEGMENT).clamp(1, SEGMENT)
+}
 
 /// What one read of the log brought; all of it of one moment.
 #[derive(Debug)]
@@ -24,6 +37,8 @@ pub(super) struct Read {
     pub(super) extent: Extent,
     pub(super) audience: Audience,
     pub(super) after: u64,
+    /// How many it was to bring at most.
+    pub(super) limit: u64,
     pub(super) entries: Vec<Arc<Entry>>,
 }
 
@@ -97,10 +112,10 @@ impl Shelf {
                 used: now,
             });
         }
-        while self.len() > MOST {
+        while self.is_too_much() {
             self.segments.remove(0);
         }
-        (!is_whole || (joined < SEGMENT as usize && end < span.head)).then_some(end)
+        (!is_whole || ((joined as u64) < read.limit && end < span.head)).then_some(end)
     }
 
     /// What follows a position, if reads have told. A segment is true for ever, also when the log has let go of it.
@@ -127,8 +142,17 @@ impl Shelf {
             .retain(|segment| now.saturating_duration_since(segment.used) < UNUSED);
     }
 
+    fn is_too_much(&self) -> bool {
+        self.len() > MOST
+            || (self.segments.len() > 1 && self.entries().map(|entry| entry.size).sum::<usize>() > MOST_BYTES)
+    }
+
     fn len(&self) -> usize {
-        self.segments.iter().map(|segment| segment.entries.len()).sum()
+        self.entries().count()
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.segments.iter().flat_map(|segment| &segment.entries)
     }
 }
 

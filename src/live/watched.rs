@@ -66,6 +66,12 @@ impl Watched {
         self.of_ring(|ring| ring.span(Audience::Staff).head)
     }
 
+    /// How many bytes an entry has, in the mean of the newest. What is further back is smaller, if anything: what an event
+    /// is about grows.
+    pub(super) fn size(&self) -> usize {
+        self.of_ring(Ring::size).unwrap_or_default()
+    }
+
     fn of_ring<T>(&self, look: impl FnOnce(&Ring) -> T) -> Option<T> {
         let ring = self.ring.get()?.read().unwrap_or_else(PoisonError::into_inner);
         Some(look(&ring))

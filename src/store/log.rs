@@ -26,6 +26,8 @@ pub struct Entry {
     pub at: Timestamp,
     /// What it carries, as the staff sees it.
     pub payload: Arc<Payload>,
+    /// Bytes of that as the database holds it; in memory it takes about as much.
+    pub size: usize,
     /// The same as the public sees it: made at the first ask, for all who ask.
     public_payload: OnceLock<Arc<Payload>>,
 }
@@ -42,6 +44,7 @@ impl Entry {
             kind: EventKind::PageAmended,
             at: payload.page.updated_at,
             payload: Arc::new(payload),
+            size: 0,
             public_payload: OnceLock::new(),
         }
     }
@@ -139,6 +142,7 @@ fn entry(row: &event::Model) -> Result<Entry> {
         kind: entity::word(&row.kind)?,
         at: Timestamp::from_millis(row.at),
         payload: Arc::new(payload),
+        size: row.payload.len(),
         public_payload: OnceLock::new(),
     })
 }

@@ -198,6 +198,7 @@ impl Source for Place {
             extent: log.extent(),
             audience,
             after: position,
+            limit: node.batch as u64,
             entries: log.after(audience, position, node.batch),
         });
         let found = node.with(&node.shelf, |shelf| {

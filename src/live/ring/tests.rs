@@ -224,3 +224,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn entries_that_are_large_are_fewer_and_the_newest_is_always_there() {
+    let of_size = |number, size| {
+        let mut entry = Entry::sample(number, Some(number));
+        entry.size = size;
+        Arc::new(entry)
+    };
+    let mut ring = Ring::begin(&Extent::default(), &[]);
+    for number in 1..=10 {
+        assert!(ring.extend(&[of_size(number, MOST_BYTES / 3)]));
+    }
+
+    for audience in [Audience::Public, Audience::Staff] {
+        assert_eq!(ring.span(audience), Span { floor: 7, head: 10 });
+        assert_eq!(after(&ring, audience, 6), Err("gone"));
+        assert_eq!(after(&ring, audience, 7), Ok(8));
+    }
+    assert!(ring.extend(&[of_size(11, MOST_BYTES + 1)]));
+    assert_eq!(ring.span(Audience::Staff), Span { floor: 10, head: 11 });
+    assert_eq!(after(&ring, Audience::Staff, 10), Ok(11));
+}

@@ -21,6 +21,7 @@ fn read(audience: Audience, extent: Extent, after: u64, numbers: impl IntoIterat
         extent,
         audience,
         after,
+        limit: SEGMENT,
         entries: numbers.into_iter().map(entry).collect(),
     }
 }
@@ -152,4 +153,30 @@ fn floors_and_heads_that_are_seen_late_do_not_sink() {
     shelf.know(extent(2, 7));
 
     assert_eq!(*shelf.extent(), extent(4, 9));
+}
+
+#[test]
+fn reads_of_large_entries_make_room_for_newer_ones() {
+    let (mut shelf, now) = (Shelf::default(), Instant::now());
+    for after in [0, 2, 4, 6] {
+        let mut large = read(Audience::Staff, extent(0, 8), after, after + 1..=after + 2);
+        large.limit = 2;
+        for entry in &mut large.entries {
+            let entry = Arc::get_mut(entry).expect("nobody else holds it");
+            entry.size = MOST_BYTES / 5;
+        }
+        assert_eq!(shelf.keep(large, now), None);
+    }
+
+    let told = [0, 2, 4, 6].map(|position| look(&mut shelf, Audience::Staff, position, now));
+
+    assert_eq!(told, [None, None, Some(Ok(5)), Some(Ok(7))]);
+}
+
+#[test]
+fn a_read_brings_as_many_as_are_foreseen_to_fit() {
+    assert_eq!(at_once(0), SEGMENT);
+    assert_eq!(at_once(1_000), SEGMENT);
+    assert_eq!(at_once(READ_BYTES / 10), 10);
+    assert_eq!(at_once(READ_BYTES + 1), 1);
 }
