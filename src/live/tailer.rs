@@ -13,6 +13,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::shelf::at_once;
 use super::watched::Watched;
 use crate::domain::audience::Audience;
 use crate::domain::cursor::StreamId;
@@ -26,7 +27,7 @@ pub const POLL_MILLIS: u64 = 500;
 /// After how many polls without a good turn the tailer counts as stuck.
 const STUCK_POLLS: u32 = 10;
 
-/// How many events one read of the log brings.
+/// How many events one read of the log brings at most.
 const BATCH: u64 = 100;
 
 /// How many pages are read at a time: a slow one must not hold up the others, and requests need connections too.
@@ -211,7 +212,8 @@ impl Live {
             audience: Audience::Staff,
         };
         while let Some(tail) = watched.tail() {
-            let entries = self.store.after(stream, tail, BATCH).await?;
+            let batch = at_once(watched.size()).min(BATCH);
+            let entries = self.store.after(stream, tail, batch).await?;
             let count = entries.len() as u64;
             if count == 0 {
                 return Ok(());
@@ -223,7 +225,7 @@ impl Live {
                 let extent = watched.extent(&snapshot).await?;
                 return watched.fill(&snapshot, &extent).await;
             }
-            if count < BATCH {
+            if count < batch {
                 return Ok(());
             }
         }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, Query};
 use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -161,6 +161,37 @@ pub async fn after(db: &impl ConnectionTrait, stream: StreamId, after: u64, limi
         .all(db)
         .await?;
     rows.iter().map(entry).collect()
+}
+
+/// After which number of the staff's stream the newest entries begin, `most` of them at most, and as many as have so many bytes
+/// together; the newest is always one of them.
+///
+/// # Errors
+/// Those of the database.
+pub async fn newest(db: &impl ConnectionTrait, page: Uuid, most: u64, bytes: usize) -> Result<u64> {
+    let sizes = event::Entity::find()
+        .select_only()
+        .column(event::Column::StaffNumber)
+        // Neither database reads a text to know how long it is.
+        .expr_as(
+            Func::cust("octet_length").arg(Expr::col(event::Column::Payload)),
+            "size",
+        )
+        .filter(event::Column::PageId.eq(page))
+        .order_by_desc(event::Column::StaffNumber)
+        .limit(most)
+        .into_tuple::<(i64, i32)>()
+        .all(db)
+        .await?;
+    let mut together = 0;
+    let fitting = sizes.iter().enumerate().take_while(|(index, (_, size))| {
+        together += usize::try_from(*size).unwrap_or(usize::MAX);
+        *index == 0 || together <= bytes
+    });
+    match fitting.last() {
+        Some((_, (oldest, _))) => Ok(number(*oldest)?.saturating_sub(1)),
+        None => Ok(0),
+    }
 }
 
 /// How far a stream goes; `None` for a page that does not exist.

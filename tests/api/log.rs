@@ -3,7 +3,8 @@
 mod writers;
 
 use allclear::entity::{audit, event};
-use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder, Statement};
+use allclear::store::log;
+use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder, QuerySelect, Statement};
 use serde_json::{Value, json};
 
 use crate::support::database::{ADMIN, Test, noon};
@@ -33,6 +34,41 @@ async fn nobody_is_rung_for_a_change_before_it_can_be_read() {
         };
 
         tokio::join!(posting, listening);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_newest_events_are_as_many_as_fit() {
+    for_each_database(async |test| {
+        let page = test.page("shop").await;
+        let incident = test.incident(&page, "Checkout fails", None).await;
+        for turn in 0..5 {
+            test.say(&incident, &"ü".repeat(1_000 * (turn + 1))).await;
+        }
+        let view = test.app.store.read().await.expect("it can be read");
+        let head = u64::try_from(test.heads(&page).await.staff_head).expect("a number");
+        let page = uuid(&page);
+        let rows = event::Entity::find()
+            .order_by_desc(event::Column::StaffNumber)
+            .limit(2)
+            .all(view.db())
+            .await
+            .expect("rows");
+        let two = rows[0].payload.len() + rows[1].payload.len();
+
+        let after = async |most, bytes| {
+            let newest = log::newest(view.db(), page, most, bytes).await;
+            newest.expect("it can be read")
+        };
+
+        assert_eq!(after(100, usize::MAX).await, 0);
+        assert_eq!(after(3, usize::MAX).await, head - 3);
+        assert_eq!(after(100, two).await, head - 2);
+        assert_eq!(after(100, two - 1).await, head - 1);
+        assert_eq!(after(100, 0).await, head - 1);
+        let nowhere = log::newest(view.db(), sea_orm::prelude::Uuid::nil(), 100, two).await;
+        assert_eq!(nowhere.expect("it can be read"), 0);
     })
     .await;
 }
