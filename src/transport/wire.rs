@@ -23,6 +23,11 @@ use tokio::time::{Instant, Sleep, sleep, timeout_at};
 /// What the kernel holds of what a client has not taken yet: 64 KiB, or a stalled client would cost megabytes.
 const SEND_BUFFER: usize = 64 << 10;
 
+/// How long a peer may leave what it was sent without an acknowledgement: 30 s. One that vanished without a word is sent a sign
+/// of life every 20 s, and would be waited for up to a quarter of an hour (tcp(7), `tcp_retries2`) before a stream to it ends.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
+
 /// How much is read at once, on the stack: nothing is held for a connection that says nothing.
 const READ: usize = 8 << 10;
 
@@ -102,10 +107,7 @@ impl Wire {
     /// Takes a connection that was accepted: it sends at once, and holds little.
     pub(super) fn new(stream: TcpStream) -> Arc<Wire> {
         // A connection without these is slower or larger, and still works.
-        let tuned = stream
-            .set_nodelay(true)
-            .and(SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER));
-        if let Err(error) = tuned {
+        if let Err(error) = tune(&stream) {
             tracing::debug!(%error, "a connection could not be tuned");
         }
         Arc::new(Wire {
@@ -260,6 +262,14 @@ impl Wire {
     }
 }
 
+fn tune(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
+    socket.set_send_buffer_size(SEND_BUFFER)
+}
+
 /// A connection as hyper reads and writes it. Hyper itself waits for ever for a peer that takes nothing.
 #[derive(Debug)]
 pub(super) struct Carrier {
@@ -348,5 +358,24 @@ impl AsyncWrite for Carrier {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(SockRef::from(&self.wire.stream).shutdown(Shutdown::Write))
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_peer_that_vanishes_is_not_waited_for_up_to_a_quarter_of_an_hour() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (_client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+
+        let wire = Wire::new(accepted.expect("a connection").0);
+
+        let patience = SockRef::from(&wire.stream).tcp_user_timeout();
+        assert_eq!(patience.expect("it has one"), Some(UNACKNOWLEDGED));
     }
 }
