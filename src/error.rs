@@ -21,6 +21,9 @@ pub enum Error {
     /// A moment whose events have been pruned.
     #[error("the log does not reach back that far")]
     BeyondRetention,
+    /// An answer whose texts would be too long.
+    #[error("the texts of the answer are more than {max} bytes: ask for fewer at a time")]
+    AnswerTooLarge { max: usize },
     /// A token that is not known.
     #[error("the token is not valid")]
     Unauthenticated,
@@ -62,6 +65,7 @@ impl Error {
             Error::CursorInvalid(_) => "CURSOR_INVALID",
             Error::CursorWrongStream(_) => "CURSOR_WRONG_STREAM",
             Error::BeyondRetention => "BEYOND_RETENTION",
+            Error::AnswerTooLarge { .. } => "ANSWER_TOO_LARGE",
             Error::Unauthenticated => "UNAUTHENTICATED",
             Error::Forbidden => "FORBIDDEN",
             Error::Unavailable(_) | Error::Unwritable(_) | Error::IssuerAway | Error::ShuttingDown => "UNAVAILABLE",

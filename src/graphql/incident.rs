@@ -4,7 +4,7 @@ mod affected;
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, InputObject, Json, Object};
+use async_graphql::{ID, InputObject, Json, Object};
 use uuid::Uuid;
 
 use super::component::{self, Component};
@@ -13,7 +13,6 @@ use super::enums::{Audience, Impact, IncidentStatus, UpdateOrder};
 use super::error::{Failure, Result};
 use super::id::{self, Kind};
 use super::page::{self, Page};
-use super::query::app;
 use super::scalar::{DateTime, Duration, Markdown};
 use super::timeline::{self, timeline_update};
 use crate::domain;
@@ -215,7 +214,9 @@ impl Incident {
 
     /// What was learnt; null where nothing is published (a draft is the staff's alone).
     async fn postmortem(&self) -> Option<Postmortem> {
-        self.state.postmortem.clone().map(Postmortem)
+        let state = self.state.postmortem.clone()?;
+        let view = self.view.clone();
+        Some(Postmortem { state, view })
     }
 
     /// Where an update or a postmortem may move it. A resolved incident goes back to an open status by being reopened.
@@ -260,35 +261,46 @@ impl Incident {
 }
 
 /// What was learnt of an incident.
-pub struct Postmortem(domain::incident::Postmortem);
+pub struct Postmortem {
+    state: domain::incident::Postmortem,
+    view: View,
+}
 
 /// What was learnt of an incident.
 #[Object]
 impl Postmortem {
     /// What is published, as it was written; null where there is only a draft.
-    async fn body(&self) -> Option<Markdown> {
-        self.0.published.clone().map(Markdown)
+    async fn body(&self) -> Result<Option<Markdown>> {
+        self.shown(self.state.published.as_ref())
     }
 
     /// What is published, as HTML that is safe to show; null where there is only a draft.
-    async fn body_html(&self, ctx: &Context<'_>) -> Option<Result<String>> {
-        let body = self.0.published.as_deref()?;
-        Some(app(ctx).map(|app| app.markdown.to_html(body)))
+    async fn body_html(&self) -> Result<Option<String>> {
+        let published = self.state.published.as_deref();
+        let html = published.map(|body| self.view.app().markdown.to_html(body));
+        Ok(html.map(|html| self.view.show(html)).transpose()?)
     }
 
     /// When it was published, as the timeline shows it; null where there is only a draft.
     async fn published_at(&self) -> Option<DateTime> {
-        self.0.published_at.map(Into::into)
+        self.state.published_at.map(Into::into)
     }
 
     /// What is to be published next; null where there is no draft, and for everybody but the staff.
-    async fn draft(&self) -> Option<Markdown> {
-        self.0.draft.clone().map(Markdown)
+    async fn draft(&self) -> Result<Option<Markdown>> {
+        self.shown(self.state.draft.as_ref())
     }
 
     /// When it was last changed.
     async fn updated_at(&self) -> DateTime {
-        self.0.updated_at.into()
+        self.state.updated_at.into()
+    }
+}
+
+impl Postmortem {
+    fn shown(&self, text: Option<&String>) -> Result<Option<Markdown>> {
+        let text = text.map(|text| self.view.show(text)).transpose()?;
+        Ok(text.cloned().map(Markdown))
     }
 }
 

@@ -77,11 +77,13 @@ pub struct ComponentChange {
 }
 
 /// Revisions as the API shows them.
-pub(super) fn revisions(all: &[Revision]) -> Vec<UpdateRevision> {
-    let revision = |revision: &Revision| UpdateRevision {
-        body: Markdown(revision.body.clone()),
-        display_at: revision.display_at.into(),
-        replaced_at: revision.replaced_at.into(),
+pub(super) fn revisions(view: &View, all: &[Revision]) -> Result<Vec<UpdateRevision>> {
+    let revision = |revision: &Revision| {
+        Ok(UpdateRevision {
+            body: Markdown(view.show(&revision.body)?.clone()),
+            display_at: revision.display_at.into(),
+            replaced_at: revision.replaced_at.into(),
+        })
     };
     all.iter().map(revision).collect()
 }
@@ -150,13 +152,15 @@ macro_rules! timeline_update {
             }
 
             /// What it says, as it was written.
-            async fn body(&self) -> $crate::graphql::scalar::Markdown {
-                $crate::graphql::scalar::Markdown(self.state().body.clone())
+            async fn body(&self) -> $crate::graphql::error::Result<$crate::graphql::scalar::Markdown> {
+                let body = self.$owner.view.show(&self.state().body)?;
+                Ok($crate::graphql::scalar::Markdown(body.clone()))
             }
 
             /// What it says, as HTML that is safe to show.
-            async fn body_html(&self) -> String {
-                self.$owner.view.app().markdown.to_html(&self.state().body)
+            async fn body_html(&self) -> $crate::graphql::error::Result<String> {
+                let view = &self.$owner.view;
+                Ok(view.show(view.app().markdown.to_html(&self.state().body))?)
             }
 
             /// The time shown, which may lie before it was posted.
@@ -175,8 +179,10 @@ macro_rules! timeline_update {
             }
 
             /// What it said before it was edited, oldest first.
-            async fn revisions(&self) -> Vec<$crate::graphql::timeline::UpdateRevision> {
-                $crate::graphql::timeline::revisions(&self.state().revisions)
+            async fn revisions(
+                &self,
+            ) -> $crate::graphql::error::Result<Vec<$crate::graphql::timeline::UpdateRevision>> {
+                $crate::graphql::timeline::revisions(&self.$owner.view, &self.state().revisions)
             }
 
             /// What it made of components.

@@ -1,6 +1,7 @@
 //! A view: what is in somebody's sight at one moment, all of it of one consistent state.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
@@ -19,9 +20,14 @@ use crate::domain::page::Page;
 use crate::domain::role::Sight;
 use crate::domain::time::Timestamp;
 use crate::entity::{component, component_change, component_group, page};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::log::Place;
 use crate::store::{Snapshot, log};
+
+/// How many bytes of texts one answer may show: 32 MiB. A page of 50 incidents with ten updates of a kilobyte has one, as it
+/// was written and as HTML. What a document costs says nothing of how long the texts are that it asks for, and it may ask for
+/// the same ones two hundred times.
+const MOST_SHOWN: usize = 32 << 20;
 
 /// When a view looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,14 +48,22 @@ struct Inner {
     sight: Sight,
     moment: Moment,
     instant: Timestamp,
-    /// Or why it could not begin: whatever else is asked of the view is told the same, and does not wait for it again.
-    snapshot: Arc<OnceCell<Result<Snapshot>>>,
+    shared: Shared,
     /// The page as an event carries it.
     carried: OnceLock<Arc<Page>>,
     parts: Loader<Uuid, Arc<Parts>>,
     histories: Loader<Uuid, Arc<Vec<component_change::Model>>>,
     incidents: Loader<Uuid, Arc<Vec<Incident>>>,
     maintenances: Loader<Uuid, Arc<Vec<Maintenance>>>,
+}
+
+/// What all views of one answer share.
+#[derive(Clone, Debug, Default)]
+struct Shared {
+    /// Or why it could not begin: whatever else is asked of the view is told the same, and does not wait for it again.
+    snapshot: Arc<OnceCell<Result<Snapshot>>>,
+    /// Bytes of the texts that are shown.
+    shown: Arc<AtomicUsize>,
 }
 
 /// What a page consists of: bounded, so that it is read as a whole.
@@ -121,40 +135,28 @@ impl Parts {
 impl View {
     /// What is in somebody's sight now.
     pub fn now(app: &Arc<App>, sight: Sight) -> View {
-        View::at(app, sight, Moment::Now, app.clock.now(), Arc::default())
+        View::at(app, sight, Moment::Now, app.clock.now(), Shared::default())
     }
 
     /// What was in somebody's sight at a place in the log.
     pub fn past(app: &Arc<App>, sight: Sight, place: Place) -> View {
-        View::at(app, sight, Moment::Past(place), place.at, Arc::default())
+        View::at(app, sight, Moment::Past(place), place.at, Shared::default())
     }
 
     /// What was in the same sight at a place in the log, by the same snapshot: however much of the past an answer
     /// shows, it takes one connection.
     pub fn back_at(&self, place: Place) -> View {
-        let snapshot = Arc::clone(&self.0.snapshot);
-        View::at(
-            self.app(),
-            self.sight().clone(),
-            Moment::Past(place),
-            place.at,
-            snapshot,
-        )
+        let shared = self.0.shared.clone();
+        View::at(self.app(), self.sight().clone(), Moment::Past(place), place.at, shared)
     }
 
-    fn at(
-        app: &Arc<App>,
-        sight: Sight,
-        moment: Moment,
-        instant: Timestamp,
-        snapshot: Arc<OnceCell<Result<Snapshot>>>,
-    ) -> View {
+    fn at(app: &Arc<App>, sight: Sight, moment: Moment, instant: Timestamp, shared: Shared) -> View {
         View(Arc::new(Inner {
             app: Arc::clone(app),
             sight,
             moment,
             instant,
-            snapshot,
+            shared,
             carried: OnceLock::new(),
             parts: Loader::default(),
             histories: Loader::default(),
@@ -204,6 +206,18 @@ impl View {
         }
     }
 
+    /// Shows a text, unless there are too many of them in the answer.
+    ///
+    /// # Errors
+    /// `AnswerTooLarge`.
+    pub fn show<T: AsRef<str>>(&self, text: T) -> Result<T> {
+        let bytes = text.as_ref().len();
+        match self.0.shared.shown.fetch_add(bytes, Ordering::Relaxed) + bytes {
+            0..=MOST_SHOWN => Ok(text),
+            _ => Err(Error::AnswerTooLarge { max: MOST_SHOWN }),
+        }
+    }
+
     pub(super) fn histories(&self) -> &Loader<Uuid, Arc<Vec<component_change::Model>>> {
         &self.0.histories
     }
@@ -221,7 +235,7 @@ impl View {
     /// # Errors
     /// `Unavailable` when no connection can be had in time.
     pub(super) async fn db(&self) -> Result<&DatabaseTransaction> {
-        match self.0.snapshot.get_or_init(|| self.0.app.store.read()).await {
+        match self.0.shared.snapshot.get_or_init(|| self.0.app.store.read()).await {
             Ok(snapshot) => Ok(snapshot.db()),
             Err(error) => Err(error.again()),
         }

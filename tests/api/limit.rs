@@ -50,6 +50,42 @@ async fn row_36_variables_and_what_is_read_often_are_bounded_too() {
     .await;
 }
 
+/// Bytes of texts that an answer may show.
+const MOST_SHOWN: usize = 32 << 20;
+
+#[tokio::test]
+async fn an_answer_shows_only_so_much_text_however_cheap_the_document_is() {
+    for_each_database(async |test| {
+        let page = test.page("long").await;
+        let incident = test.incident(&page, "Checkout fails", None).await;
+        for _ in 0..40 {
+            test.say(&incident, &"x".repeat(24_000)).await;
+        }
+        let asking = |times: usize| {
+            let updates = |time: usize| format!("a{time}: updates(first: 50) {{ nodes {{ body }} }} ");
+            let all: String = (0..times).map(updates).collect();
+            format!("{{ page(slug: \"long\") {{ incidents(first: 1) {{ nodes {{ {all} }} }} }} }}")
+        };
+        let at = "/data/page/incidents/nodes/0";
+        let shown = |answer: &Value| -> usize {
+            let fields = answer.pointer(at).and_then(Value::as_object).expect("it is shown");
+            let updates = fields.values().filter_map(|field| field["nodes"].as_array()).flatten();
+            updates.filter_map(|update| update["body"].as_str()).map(str::len).sum()
+        };
+        let times = MOST_SHOWN / shown(&test.answer(&asking(1), json!({})).await);
+
+        let most = test.answer(&asking(times), json!({})).await;
+        let more = test.answer(&asking(times + 1), json!({})).await;
+
+        assert_eq!(most.get("errors"), None);
+        assert!(shown(&most) > MOST_SHOWN - (1 << 20));
+        assert_eq!(code(&more), "ANSWER_TOO_LARGE");
+        assert_eq!(more["data"], json!({ "page": null }));
+        assert_eq!(more["errors"].as_array().map(Vec::len), Some(1));
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_page_costs_its_fields_as_often_as_it_is_long() {
     for_each_database(async |test| {
