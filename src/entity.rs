@@ -2,6 +2,7 @@
 //!
 //! Instants are milliseconds in a `BIGINT`, enums their fixed word, JSON its text: the same bytes on both databases.
 
+mod aggregate;
 pub mod audit;
 pub(crate) mod batch;
 pub mod component;

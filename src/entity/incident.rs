@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{LockType, OnConflict, Query};
-use sea_orm::{ConnectionTrait, IntoActiveModel, QuerySelect};
+use sea_orm::sea_query::{LockType, OnConflict};
+use sea_orm::{ConnectionTrait, IntoActiveModel};
 
+use super::aggregate::{self, Aggregate};
 use super::batch::Batch;
 use super::question::{Answers, Question, Questions};
-use super::{at, json, page, postmortem, timeline, to_json, word};
+use super::{at, json, postmortem, timeline, to_json, word};
 use crate::domain::incident::{Incident, Postmortem, Told};
 use crate::domain::page::Visibility;
 use crate::domain::time::Timestamp;
@@ -70,16 +71,71 @@ impl Model {
 }
 
 /// What is asked to know incidents, beside their own rows.
-struct Asked {
+pub struct Asked {
     timelines: timeline::Asked,
     postmortems: Question<postmortem::Model>,
 }
 
-fn ask(questions: &mut Questions, ids: &[Uuid]) -> Asked {
-    let of_ids = postmortem::Column::IncidentId.is_in(ids.iter().copied());
-    Asked {
-        timelines: timeline::ask(questions, ids),
-        postmortems: questions.ask(postmortem::Entity::find().filter(of_ids)),
+impl Aggregate for Entity {
+    type Whole = Incident;
+    type Asked = Asked;
+
+    const ID: Column = Column::Id;
+    const PAGE: Column = Column::PageId;
+
+    fn id(row: &Model) -> Uuid {
+        row.id
+    }
+
+    fn ask(questions: &mut Questions, ids: &[Uuid]) -> Asked {
+        let of_ids = postmortem::Column::IncidentId.is_in(ids.iter().copied());
+        Asked {
+            timelines: timeline::ask(questions, ids),
+            postmortems: questions.ask(postmortem::Entity::find().filter(of_ids)),
+        }
+    }
+
+    async fn read<C: ConnectionTrait>(
+        db: &C,
+        rows: Vec<Model>,
+        asked: Asked,
+        answers: &mut Answers,
+    ) -> Result<Vec<Incident>> {
+        let mut timelines = timeline::read(db, asked.timelines, answers).await?;
+        let found = answers.take(asked.postmortems)?.into_iter();
+        let mut postmortems: HashMap<Uuid, Postmortem> =
+            found.map(|row| (row.incident_id, row.into_domain())).collect();
+        rows.into_iter()
+            .map(|row| {
+                Ok(Incident {
+                    id: row.id,
+                    page: row.page_id,
+                    title: row.title,
+                    status: word(&row.status)?,
+                    peak_impact: word(&row.peak_impact)?,
+                    impact_override: row.impact_override.as_deref().map(word).transpose()?,
+                    started_at: Timestamp::from_millis(row.started_at),
+                    monitoring_at: at(row.monitoring_at),
+                    resolved_at: at(row.resolved_at),
+                    external_ref: row.external_ref,
+                    metadata: row.metadata.as_deref().map(json).transpose()?,
+                    backfilled: row.backfilled,
+                    version: row.version,
+                    created_at: Timestamp::from_millis(row.created_at),
+                    updated_at: Timestamp::from_millis(row.updated_at),
+                    updates: timelines.remove(&row.id).unwrap_or_default(),
+                    postmortem: postmortems.remove(&row.id),
+                    audience: word(&row.audience)?,
+                    told: row
+                        .public_version
+                        .zip(row.public_updated_at)
+                        .map(|(version, updated_at)| Told {
+                            version,
+                            updated_at: Timestamp::from_millis(updated_at),
+                        }),
+                })
+            })
+            .collect()
     }
 }
 
@@ -88,17 +144,10 @@ fn ask(questions: &mut Questions, ids: &[Uuid]) -> Asked {
 /// # Errors
 /// Those of the database.
 pub async fn load(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Incident>> {
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    let mut questions = Questions::new(db);
-    let asked = ask(&mut questions, &ids);
-    let mut answers = questions.send(db).await?;
-    read(db, rows, asked, &mut answers).await
+    aggregate::load::<Entity>(db, rows).await
 }
 
-/// An incident, whose row is locked, and who sees its page; none where that is archived.
+/// An incident, whose row is locked, and who sees its page: nobody where that is archived.
 ///
 /// # Errors
 /// Those of the database.
@@ -107,60 +156,7 @@ pub async fn find_locked(
     id: Uuid,
     lock: LockType,
 ) -> Result<Option<(Incident, Option<Visibility>)>> {
-    let mut on = Query::select();
-    on.column(Column::PageId).from(Entity).and_where(Column::Id.eq(id));
-    let mut questions = Questions::new(db);
-    let rows = questions.ask(Entity::find_by_id(id).lock(lock));
-    let pages = questions.ask(page::present(on));
-    let asked = ask(&mut questions, &[id]);
-    let mut answers = questions.send(db).await?;
-    let rows = answers.take(rows)?;
-    let page: Option<page::Model> = answers.take(pages)?.pop();
-    let visibility = page.map(|page| word(&page.visibility)).transpose()?;
-    let incident = read(db, rows, asked, &mut answers).await?.pop();
-    Ok(incident.map(|incident| (incident, visibility)))
-}
-
-async fn read(
-    db: &impl ConnectionTrait,
-    rows: Vec<Model>,
-    asked: Asked,
-    answers: &mut Answers,
-) -> Result<Vec<Incident>> {
-    let mut timelines = timeline::read(db, asked.timelines, answers).await?;
-    let found = answers.take(asked.postmortems)?.into_iter();
-    let mut postmortems: HashMap<Uuid, Postmortem> = found.map(|row| (row.incident_id, row.into_domain())).collect();
-    rows.into_iter()
-        .map(|row| {
-            Ok(Incident {
-                id: row.id,
-                page: row.page_id,
-                title: row.title,
-                status: word(&row.status)?,
-                peak_impact: word(&row.peak_impact)?,
-                impact_override: row.impact_override.as_deref().map(word).transpose()?,
-                started_at: Timestamp::from_millis(row.started_at),
-                monitoring_at: at(row.monitoring_at),
-                resolved_at: at(row.resolved_at),
-                external_ref: row.external_ref,
-                metadata: row.metadata.as_deref().map(json).transpose()?,
-                backfilled: row.backfilled,
-                version: row.version,
-                created_at: Timestamp::from_millis(row.created_at),
-                updated_at: Timestamp::from_millis(row.updated_at),
-                updates: timelines.remove(&row.id).unwrap_or_default(),
-                postmortem: postmortems.remove(&row.id),
-                audience: word(&row.audience)?,
-                told: row
-                    .public_version
-                    .zip(row.public_updated_at)
-                    .map(|(version, updated_at)| Told {
-                        version,
-                        updated_at: Timestamp::from_millis(updated_at),
-                    }),
-            })
-        })
-        .collect()
+    aggregate::find_locked::<Entity>(db, id, lock).await
 }
 
 /// Adds what stores a new incident with its timeline.

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{LockType, Query};
-use sea_orm::{ConnectionTrait, IntoActiveModel, QueryOrder, QuerySelect};
+use sea_orm::sea_query::LockType;
+use sea_orm::{ConnectionTrait, IntoActiveModel, QueryOrder};
 
+use super::aggregate::{self, Aggregate};
 use super::batch::Batch;
 use super::question::{Answers, Question, Questions};
-use super::{at, maintenance_component, page, timeline, word};
+use super::{at, maintenance_component, timeline, word};
 use crate::domain::maintenance::Maintenance;
 use crate::domain::page::Visibility;
 use crate::domain::time::Timestamp;
@@ -61,18 +62,65 @@ impl Model {
 }
 
 /// What is asked to know maintenances, beside their own rows.
-struct Asked {
+pub struct Asked {
     timelines: timeline::Asked,
     components: Question<maintenance_component::Model>,
 }
 
-fn ask(questions: &mut Questions, ids: &[Uuid]) -> Asked {
-    let components = maintenance_component::Entity::find()
-        .filter(maintenance_component::Column::MaintenanceId.is_in(ids.iter().copied()))
-        .order_by_asc(maintenance_component::Column::Position);
-    Asked {
-        timelines: timeline::ask(questions, ids),
-        components: questions.ask(components),
+impl Aggregate for Entity {
+    type Whole = Maintenance;
+    type Asked = Asked;
+
+    const ID: Column = Column::Id;
+    const PAGE: Column = Column::PageId;
+
+    fn id(row: &Model) -> Uuid {
+        row.id
+    }
+
+    fn ask(questions: &mut Questions, ids: &[Uuid]) -> Asked {
+        let components = maintenance_component::Entity::find()
+            .filter(maintenance_component::Column::MaintenanceId.is_in(ids.iter().copied()))
+            .order_by_asc(maintenance_component::Column::Position);
+        Asked {
+            timelines: timeline::ask(questions, ids),
+            components: questions.ask(components),
+        }
+    }
+
+    async fn read<C: ConnectionTrait>(
+        db: &C,
+        rows: Vec<Model>,
+        asked: Asked,
+        answers: &mut Answers,
+    ) -> Result<Vec<Maintenance>> {
+        let mut timelines = timeline::read(db, asked.timelines, answers).await?;
+        let mut components: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
+        for row in answers.take(asked.components)? {
+            components.entry(row.maintenance_id).or_default().push(row.component_id);
+        }
+        rows.into_iter()
+            .map(|row| {
+                Ok(Maintenance {
+                    id: row.id,
+                    page: row.page_id,
+                    title: row.title,
+                    status: word(&row.status)?,
+                    scheduled_for: Timestamp::from_millis(row.scheduled_for),
+                    scheduled_until: Timestamp::from_millis(row.scheduled_until),
+                    announced_at: Timestamp::from_millis(row.announced_at),
+                    started_at: at(row.started_at),
+                    completed_at: at(row.completed_at),
+                    automatic: row.automatic,
+                    components: components.remove(&row.id).unwrap_or_default(),
+                    external_ref: row.external_ref,
+                    version: row.version,
+                    created_at: Timestamp::from_millis(row.created_at),
+                    updated_at: Timestamp::from_millis(row.updated_at),
+                    updates: timelines.remove(&row.id).unwrap_or_default(),
+                })
+            })
+            .collect()
     }
 }
 
@@ -81,17 +129,10 @@ fn ask(questions: &mut Questions, ids: &[Uuid]) -> Asked {
 /// # Errors
 /// Those of the database.
 pub async fn load(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Maintenance>> {
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    let mut questions = Questions::new(db);
-    let asked = ask(&mut questions, &ids);
-    let mut answers = questions.send(db).await?;
-    read(db, rows, asked, &mut answers).await
+    aggregate::load::<Entity>(db, rows).await
 }
 
-/// A maintenance, whose row is locked, and who sees its page; none where that is archived.
+/// A maintenance, whose row is locked, and who sees its page: nobody where that is archived.
 ///
 /// # Errors
 /// Those of the database.
@@ -100,53 +141,7 @@ pub async fn find_locked(
     id: Uuid,
     lock: LockType,
 ) -> Result<Option<(Maintenance, Option<Visibility>)>> {
-    let mut on = Query::select();
-    on.column(Column::PageId).from(Entity).and_where(Column::Id.eq(id));
-    let mut questions = Questions::new(db);
-    let rows = questions.ask(Entity::find_by_id(id).lock(lock));
-    let pages = questions.ask(page::present(on));
-    let asked = ask(&mut questions, &[id]);
-    let mut answers = questions.send(db).await?;
-    let rows = answers.take(rows)?;
-    let page: Option<page::Model> = answers.take(pages)?.pop();
-    let visibility = page.map(|page| word(&page.visibility)).transpose()?;
-    let maintenance = read(db, rows, asked, &mut answers).await?.pop();
-    Ok(maintenance.map(|maintenance| (maintenance, visibility)))
-}
-
-async fn read(
-    db: &impl ConnectionTrait,
-    rows: Vec<Model>,
-    asked: Asked,
-    answers: &mut Answers,
-) -> Result<Vec<Maintenance>> {
-    let mut timelines = timeline::read(db, asked.timelines, answers).await?;
-    let mut components: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
-    for row in answers.take(asked.components)? {
-        components.entry(row.maintenance_id).or_default().push(row.component_id);
-    }
-    rows.into_iter()
-        .map(|row| {
-            Ok(Maintenance {
-                id: row.id,
-                page: row.page_id,
-                title: row.title,
-                status: word(&row.status)?,
-                scheduled_for: Timestamp::from_millis(row.scheduled_for),
-                scheduled_until: Timestamp::from_millis(row.scheduled_until),
-                announced_at: Timestamp::from_millis(row.announced_at),
-                started_at: at(row.started_at),
-                completed_at: at(row.completed_at),
-                automatic: row.automatic,
-                components: components.remove(&row.id).unwrap_or_default(),
-                external_ref: row.external_ref,
-                version: row.version,
-                created_at: Timestamp::from_millis(row.created_at),
-                updated_at: Timestamp::from_millis(row.updated_at),
-                updates: timelines.remove(&row.id).unwrap_or_default(),
-            })
-        })
-        .collect()
+    aggregate::find_locked::<Entity>(db, id, lock).await
 }
 
 /// Adds what stores a new maintenance with its timeline.
