@@ -135,6 +135,25 @@ pub(super) fn check_list(ids: impl Iterator<Item = Uuid>) -> Result<(), Refused>
     Ok(())
 }
 
+/// Puts what became of something into its page's log, and after it what became of the components that it moves. Returns those
+/// that it affects as they stand then.
+pub(super) async fn record(
+    write: &mut Write,
+    page: Uuid,
+    mut event: Event,
+    affected: impl IntoIterator<Item = Uuid>,
+    (locked, changes): (Locked, &[Change]),
+) -> Result<Vec<Component>> {
+    let moved = locked.apply(write, changes, Some(event.subject.id(page))).await?;
+    let components = components(write, affected).await?;
+    event.components.clone_from(&components);
+    write.record(page, event);
+    for event in moved {
+        write.record(page, event);
+    }
+    Ok(components)
+}
+
 /// Components by id as they stand now, archived ones too, in the order of the page.
 pub(super) async fn components(write: &Write, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<Component>> {
     let ids: Vec<Uuid> = ids.into_iter().collect();

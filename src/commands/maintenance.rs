@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::affected::{ComponentState, Locked, check_list, components};
+use super::affected::{self, ComponentState, Locked, check_list, components};
 use super::transact::transact;
 use super::{Call, Context, component, page, valid};
 use crate::domain::audience::Audience;
@@ -238,18 +238,23 @@ pub(super) async fn record(
     kind: EventKind,
     maintenance: Maintenance,
     update: Option<Uuid>,
-    (locked, changes): (Locked, &[Change]),
+    moves: (Locked, &[Change]),
 ) -> Result<Changed> {
-    let moved = locked.apply(write, changes, Some(maintenance.id)).await?;
-    let changed = unchanged(write, maintenance, update).await?;
-    let mut event = Event::of(kind, Subject::Maintenance(changed.maintenance.clone()));
-    event.components = changed.components.clone();
+    let mut event = Event::of(kind, Subject::Maintenance(maintenance.clone()));
     event.update = update;
-    write.record(changed.maintenance.page, event);
-    for event in moved {
-        write.record(changed.maintenance.page, event);
-    }
-    Ok(changed)
+    let components = affected::record(
+        write,
+        maintenance.page,
+        event,
+        maintenance.components.iter().copied(),
+        moves,
+    )
+    .await?;
+    Ok(Changed {
+        maintenance,
+        components,
+        update,
+    })
 }
 
 async fn unchanged(write: &Write, maintenance: Maintenance, update: Option<Uuid>) -> Result<Changed> {

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use axum::body::{Bytes, HttpBody};
@@ -30,15 +30,16 @@ pub(super) struct Takeover {
 }
 
 impl Takeover {
-    fn waiting(&self) -> Option<Stream> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn waiting(&self) -> MutexGuard<'_, Option<Stream>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a streamed answer whose head hyper has sent. From then on hyper must be given nothing to do; until then it
     /// must be kept going. It can be dropped only together with the connection.
     pub(super) async fn taken(&self, wire: &Wire) -> Stream {
         let stream = loop {
-            if let Some(stream) = self.waiting() {
+            let waiting = self.waiting().take();
+            if let Some(stream) = waiting {
                 break stream;
             }
             self.came.notified().await;
@@ -87,7 +88,7 @@ impl HttpBody for Body {
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         if let Some(stream) = self.stream.take() {
             self.wire.ask_for();
-            *self.takeover.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
+            *self.takeover.waiting() = Some(stream);
             self.takeover.came.notify_one();
         }
         Poll::Pending

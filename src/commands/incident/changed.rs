@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::affected_ids;
-use crate::commands::affected::{Locked, components};
+use crate::commands::affected::{self, Locked, components};
 use crate::domain::component::Component;
 use crate::domain::event::{Event, EventKind, Subject};
 use crate::domain::incident::Incident;
@@ -39,18 +39,16 @@ pub(in crate::commands) async fn record(
     kind: EventKind,
     incident: Incident,
     update: Option<Uuid>,
-    (locked, changes): (Locked, &[Change]),
+    moves: (Locked, &[Change]),
 ) -> Result<Changed> {
-    let moved = locked.apply(write, changes, Some(incident.id)).await?;
-    let changed = unchanged(write, incident, update).await?;
-    let mut event = Event::of(kind, Subject::Incident(changed.incident.clone()));
-    event.components = changed.components.clone();
+    let mut event = Event::of(kind, Subject::Incident(incident.clone()));
     event.update = update;
-    write.record(changed.incident.page, event);
-    for event in moved {
-        write.record(changed.incident.page, event);
-    }
-    Ok(changed)
+    let components = affected::record(write, incident.page, event, affected_ids(&incident), moves).await?;
+    Ok(Changed {
+        incident,
+        components,
+        update,
+    })
 }
 
 pub(in crate::commands) async fn unchanged(write: &Write, incident: Incident, update: Option<Uuid>) -> Result<Changed> {
