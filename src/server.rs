@@ -32,7 +32,7 @@ pub async fn run(app: Arc<App>, listener: TcpListener, config: Config, stop: imp
     let stop = stops.token().clone();
     let background = start_background(&app, &stop);
     let limits = limits(&config);
-    let connections = Connections::new(stops);
+    let connections = Connections::new(stops, config.room.connections);
     let patience = Patience {
         head: config.head_timeout,
         send: config.websocket.send_timeout,

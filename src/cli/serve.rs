@@ -1,6 +1,7 @@
 //! `allclear serve`: puts the server together, runs it, and stops it in good order.
 
 mod documents;
+mod files;
 mod issuer;
 mod limits;
 mod senders;
@@ -11,7 +12,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Database, say};
@@ -133,9 +133,7 @@ impl Serve {
             ..Settings::default()
         };
         let app = App::new(Arc::clone(&store), access, Clock::System, settings);
-        let listener = TcpListener::bind(self.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}", self.listen))?;
+        let listener = files::listen(self.listen).with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listener.local_addr().context("cannot listen")?;
 
         let is_filled = if self.demo { fill_demo(&app).await? } else { false };
@@ -157,6 +155,21 @@ impl Serve {
             ..transport::Config::default()
         };
         self.senders.apply(&mut config);
+        let wished = config.room.in_all;
+        config.room = config
+            .room
+            .among(files::most_connections(self.database.database_connections)?);
+        if let Some(sockets) = config
+            .room
+            .in_all
+            .filter(|most| wished.is_some_and(|wished| *most < wished))
+        {
+            tracing::info!(
+                sockets,
+                "no more sockets and streams than these fit in the files that may be open; \
+                 raise their limit (`ulimit -Hn`, `LimitNOFILE`)"
+            );
+        }
         Ok(config)
     }
 }

@@ -28,7 +28,8 @@ pub struct Config {
     /// How much one token or address may ask for; none for as much as it likes. By default 10,000 a second, and 200,000 at
     /// once: a page with all its parts costs some hundreds, and an office behind one address has many readers.
     pub rate: Option<Rate>,
-    /// How many sockets and streams may be open: 100,000, and 2,000 from one address, for the same offices.
+    /// How many sockets and streams may be open: 100,000, and 2,000 from one address, for the same offices. Connections of any
+    /// kind are bounded by the files that the process may have open.
     pub room: Room,
     /// The proxies whose word is taken for where a request comes from.
     pub proxies: Proxies,
@@ -52,6 +53,7 @@ impl Default for Config {
             room: Room {
                 in_all: Some(100_000),
                 per_address: Some(2_000),
+                connections: None,
             },
             proxies: Proxies::default(),
             websocket: WebSocketConfig::default(),

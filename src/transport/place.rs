@@ -17,6 +17,22 @@ const AGAIN_SECONDS: u64 = 5;
 pub struct Room {
     pub in_all: Option<usize>,
     pub per_address: Option<usize>,
+    /// Connections of any kind, of which each socket or stream is one.
+    pub connections: Option<usize>,
+}
+
+impl Room {
+    /// Room among so many connections. A tenth of them is left to requests: readers who fill the server must not keep out who
+    /// has something to tell them.
+    #[must_use]
+    pub fn among(self, connections: usize) -> Room {
+        let lasting = connections - connections / 10;
+        Room {
+            in_all: Some(self.in_all.map_or(lasting, |most| most.min(lasting))),
+            connections: Some(connections),
+            ..self
+        }
+    }
 }
 
 /// The places that are taken.
@@ -107,6 +123,7 @@ mod tests {
         let places = Places::new(Room {
             in_all: Some(3),
             per_address: Some(2),
+            connections: None,
         });
         let status = |taken: Result<Place, RequestError>| taken.expect_err("there is none").status.as_u16();
 
@@ -128,10 +145,25 @@ mod tests {
         let places = Places::new(Room {
             in_all: None,
             per_address: None,
+            connections: None,
         });
 
         let taken: Vec<Place> = (0..10_000).map(|_| places.take(address(1)).expect("a place")).collect();
 
         assert_eq!(places.taken().in_all, taken.len());
+    }
+
+    #[test]
+    fn some_connections_are_left_to_requests_however_many_sockets_were_wished_for() {
+        let room = |in_all| Room {
+            in_all,
+            per_address: None,
+            connections: None,
+        };
+
+        assert_eq!(room(None).among(200).in_all, Some(180));
+        assert_eq!(room(Some(100_000)).among(200).in_all, Some(180));
+        assert_eq!(room(Some(100)).among(200).in_all, Some(100));
+        assert_eq!(room(Some(100)).among(200).connections, Some(200));
     }
 }

@@ -21,6 +21,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::seat::Seats;
 use super::takeover::{Stream, Takeover};
 use super::wire::{Carrier, Wire};
 
@@ -67,14 +68,16 @@ impl From<CancellationToken> for Stop {
 pub struct Connections {
     stop: Stop,
     sockets: TaskTracker,
+    seats: Seats,
 }
 
 impl Connections {
-    /// Once the server stops, sockets close.
-    pub fn new(stop: impl Into<Stop>) -> Connections {
+    /// Once the server stops, sockets close. There are `most` connections at a time, of any kind; none for as many as come.
+    pub fn new(stop: impl Into<Stop>, most: Option<usize>) -> Connections {
         Connections {
             stop: stop.into(),
             sockets: TaskTracker::new(),
+            seats: Seats::new(most),
         }
     }
 
@@ -87,6 +90,9 @@ impl Connections {
         self.sockets.spawn(socket);
     }
 }
+
+/// Bytes that hyper reads ahead of a connection, and holds of a head: 128 KiB. A URL has 64 KiB at most (crate `http`).
+const BUFFER: usize = 128 << 10;
 
 /// How long a server waits, and for what.
 #[derive(Clone, Copy, Debug)]
@@ -106,13 +112,21 @@ pub async fn serve(mut listener: TcpListener, router: Router, connections: Conne
     let shutdown = connections.stop.token.clone();
     let requests = TaskTracker::new();
     let ended = async {
-        while let Some((stream, peer)) = shutdown.run_until_cancelled(Listener::accept(&mut listener)).await {
+        let seats = &connections.seats;
+        let next = async |listener: &mut TcpListener| (Listener::accept(listener).await, seats.take().await);
+        while let Some(((stream, peer), seat)) = shutdown.run_until_cancelled(next(&mut listener)).await {
             let link = Link {
-                wire: Wire::new(stream),
+                wire: Wire::new(stream, seat),
                 takeover: Arc::default(),
                 peer: peer.ip(),
             };
-            requests.spawn(converse(link, router.clone(), patience, shutdown.clone()));
+            requests.spawn(converse(
+                link,
+                router.clone(),
+                patience,
+                shutdown.clone(),
+                seats.clone(),
+            ));
         }
         // Whoever comes now is refused, and may ask another node.
         drop(listener);
@@ -134,12 +148,12 @@ pub async fn serve(mut listener: TcpListener, router: Router, connections: Conne
     }
 }
 
-/// Answers the requests of one connection, until the client ends it, or, after the shutdown, the request that runs is
-/// answered.
-async fn converse(link: Link, router: Router, patience: Patience, shutdown: CancellationToken) {
+/// Answers the requests of one connection, until the client ends it, or, after the shutdown or where others need its seat,
+/// the request that runs is answered.
+async fn converse(link: Link, router: Router, patience: Patience, shutdown: CancellationToken, seats: Seats) {
     let wire = Arc::clone(&link.wire);
     // Apart, as a stream that lasts holds nothing of it.
-    while let Some(stream) = Box::pin(speak_http(link.clone(), router.clone(), patience, &shutdown)).await {
+    while let Some(stream) = Box::pin(speak_http(link.clone(), router.clone(), patience, &shutdown, &seats)).await {
         let goes_on = stream.send(&wire).await;
         if !goes_on || shutdown.is_cancelled() {
             wire.hang_up();
@@ -150,7 +164,13 @@ async fn converse(link: Link, router: Router, patience: Patience, shutdown: Canc
 }
 
 /// Has hyper speak HTTP on a connection, until that has ended, or until what it answers goes on without it.
-async fn speak_http(link: Link, router: Router, patience: Patience, shutdown: &CancellationToken) -> Option<Stream> {
+async fn speak_http(
+    link: Link,
+    router: Router,
+    patience: Patience,
+    shutdown: &CancellationToken,
+    seats: &Seats,
+) -> Option<Stream> {
     let (wire, takeover) = (Arc::clone(&link.wire), Arc::clone(&link.takeover));
     let link = ConnectInfo(link);
     let router = TowerToHyperService::new(router);
@@ -159,13 +179,21 @@ async fn speak_http(link: Link, router: Router, patience: Patience, shutdown: &C
         router.call(request)
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(patience.head);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(patience.head)
+        .max_buf_size(BUFFER);
     let connection = http
         .serve_connection(TokioIo::new(Carrier::new(Arc::clone(&wire), patience.send)), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let mut taken = pin!(takeover.taken(&wire));
-    let mut is_stopping = false;
+    let mut unwelcome = pin!(async {
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = seats.crowded() => {}
+        }
+    });
+    let mut is_ending = false;
     loop {
         tokio::select! {
             ended = connection.as_mut() => {
@@ -175,8 +203,8 @@ async fn speak_http(link: Link, router: Router, patience: Patience, shutdown: &C
                 return None;
             }
             stream = taken.as_mut() => return Some(stream),
-            () = shutdown.cancelled(), if !is_stopping => {
-                is_stopping = true;
+            () = unwelcome.as_mut(), if !is_ending => {
+                is_ending = true;
                 connection.as_mut().graceful_shutdown();
             }
         }

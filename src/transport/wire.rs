@@ -20,6 +20,8 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep, timeout_at};
 
+use super::seat::Seat;
+
 /// What the kernel holds of what a client has not taken yet: 64 KiB, or a stalled client would cost megabytes.
 const SEND_BUFFER: usize = 64 << 10;
 
@@ -67,6 +69,8 @@ pub(super) struct Wire {
     left_over: Notify,
     whose: AtomicU8,
     handed_over: Notify,
+    /// Given back after the stream is closed.
+    _seat: Seat,
 }
 
 #[derive(Debug, Default)]
@@ -105,7 +109,7 @@ impl Outgoing {
 
 impl Wire {
     /// Takes a connection that was accepted: it sends at once, and holds little.
-    pub(super) fn new(stream: TcpStream) -> Arc<Wire> {
+    pub(super) fn new(stream: TcpStream, seat: Seat) -> Arc<Wire> {
         // A connection without these is slower or larger, and still works.
         if let Err(error) = tune(&stream) {
             tracing::debug!(%error, "a connection could not be tuned");
@@ -116,6 +120,7 @@ impl Wire {
             left_over: Notify::new(),
             whose: AtomicU8::new(HYPERS),
             handed_over: Notify::new(),
+            _seat: seat,
         })
     }
 
@@ -373,7 +378,7 @@ mod tests {
         let address = listener.local_addr().expect("an address");
         let (_client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
 
-        let wire = Wire::new(accepted.expect("a connection").0);
+        let wire = Wire::new(accepted.expect("a connection").0, Seat::default());
 
         let patience = SockRef::from(&wire.stream).tcp_user_timeout();
         assert_eq!(patience.expect("it has one"), Some(UNACKNOWLEDGED));

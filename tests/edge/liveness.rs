@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use allclear::transport::Config;
 use futures_util::future::join_all;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
@@ -12,7 +13,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::server::Server;
+use crate::server::{Server, answer};
 use crate::socket::Socket;
 
 /// Short enough not to wait for, long enough for a message to come and go.
@@ -212,4 +213,32 @@ async fn an_item_that_cannot_be_made_for_now_closes_the_socket_rather_than_leave
         }
         assert_eq!(socket.closed().await.0, 1013, "after {after}");
     }
+}
+
+#[tokio::test]
+async fn connections_that_wait_for_a_request_make_room_for_who_has_one_and_sockets_stay() {
+    let mut config = Config::default();
+    config.room.connections = Some(4);
+    let server = Server::with(config).await;
+    let mut socket = Socket::initialised(&server).await;
+    let mut silent = TcpStream::connect(server.address).await.expect("a connection");
+    let mut idle = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(server.address).await.expect("a connection");
+        let asked = stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        asked.expect("it is sent");
+        assert_eq!(stream.read_u8().await.expect("an answer"), b'H');
+        idle.push(stream);
+    }
+
+    let asked = timeout(PATIENCE, answer(server.query("{ hello }"))).await;
+
+    assert_eq!(asked.expect("in time").status, 200);
+    let mut rest = Vec::new();
+    assert_eq!(silent.read_to_end(&mut rest).await.expect("the end"), 0);
+    for stream in &mut idle {
+        assert!(stream.read_to_end(&mut rest).await.is_ok(), "it has ended");
+    }
+    socket.send(json!({"type": "ping"})).await;
+    assert_eq!(socket.receive().await, json!({"type": "pong"}));
 }

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::serving::{Client, start, start_limited};
 
-/// 2 MiB of each file, in blocks.
-const ROOM: u32 = 4096;
+/// 2 MiB of each file, in blocks of 512 bytes.
+const ROOM: &str = "ulimit -f 4096";
 
 const POST: &str =
     "mutation($input: IncidentUpdatePostInput!) { incidentUpdatePost(input: $input) { userErrors { code } } }";

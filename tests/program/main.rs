@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod crash;
+mod files;
 mod full;
 #[expect(dead_code, reason = "tests/api asks more of it")]
 #[path = "../api/support/issuer.rs"]

@@ -73,13 +73,13 @@ pub(crate) async fn start(folder: &Path) -> (Child, Client, Duration) {
     start_as(command(folder), folder, &[]).await
 }
 
-/// The same with a limit to the size of each file it writes, in blocks of 512 bytes. What is beyond is an error to it, as
-/// on a disk that is full, and no signal.
-pub(crate) async fn start_limited(folder: &Path, blocks: u32) -> (Child, Client, Duration) {
+/// The same within limits that a shell sets it. A file that grows too large is an error to it, as on a disk that is full, and
+/// no signal.
+pub(crate) async fn start_limited(folder: &Path, limits: &str) -> (Child, Client, Duration) {
     let program = command(folder);
     let mut shell = std::process::Command::new("sh");
     shell
-        .args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")])
+        .args(["-c", &format!("trap '' XFSZ; {limits}; exec \"$0\" \"$@\"")])
         .arg(program.get_program())
         .current_dir(folder)
         .stdin(Stdio::null());
@@ -131,4 +131,9 @@ pub(crate) async fn start_as(
     // What else it says is read, or it would wait for somebody who does.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     (child, Client { http, graphql }, began.elapsed())
+}
+
+/// How many files and connections a process has open.
+pub(crate) fn open_files(id: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{id}/fd")).expect("it runs").count()
 }

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::running::command;
-use crate::serving::{Client, TURN, start_as};
+use crate::serving::{Client, TURN, open_files, start_as};
 
 /// How many stop reading.
 const STALLED: usize = 500;
@@ -135,11 +135,6 @@ fn status(id: u32, name: &str) -> u64 {
     kilobytes.and_then(|text| text.parse::<u64>().ok()).expect("a number") * 1024
 }
 
-/// How many files and connections a process has open.
-fn open(id: u32) -> usize {
-    std::fs::read_dir(format!("/proc/{id}/fd")).expect("it runs").count()
-}
-
 /// Looks again and again until something is so, and says how long that took.
 async fn until(is_so: impl Fn() -> bool, patience: Duration, what: impl Fn() -> String) -> Duration {
     let began = Instant::now();
@@ -167,19 +162,22 @@ struct Round {
 
 async fn stall(client: &Client, id: u32, page: &str, watchers: &mut [Reader]) -> Round {
     let alone = delay(client, page, watchers).await;
-    let (before, open_before) = (memory(id), open(id));
+    let (before, open_before) = (memory(id), open_files(id));
     let heavy: String = (0..TIMES).map(|time| format!("a{time}: update {{ body }} ")).collect();
     let mut stalled = Vec::new();
     for _ in 0..STALLED {
         stalled.push(Reader::subscribe(client, &heavy).await);
     }
-    assert!(open(id) >= open_before + STALLED);
+    assert!(open_files(id) >= open_before + STALLED);
 
     let began = Instant::now();
     forget_most_memory(id);
     let beside = delay(client, page, watchers).await;
-    let all_closed = || open(id) <= open_before + 5;
-    until(all_closed, CLOSED, || format!("{} are open", open(id) - open_before)).await;
+    let all_closed = || open_files(id) <= open_before + 5;
+    until(all_closed, CLOSED, || {
+        format!("{} are open", open_files(id) - open_before)
+    })
+    .await;
     let closed = began.elapsed();
     let meanwhile = most_memory(id);
     let without = delay(client, page, watchers).await;

@@ -18,7 +18,7 @@ pub(super) struct SenderLimits {
     /// How much of that it may ask for at once, after a while of silence.
     #[arg(long, env = "ALLCLEAR_RATE_BURST", default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1..))]
     rate_burst: u32,
-    /// The most sockets and streams that are open at a time; 0 for as many as come.
+    /// The most sockets and streams that are open at a time; 0 for as many as the limit of open files allows.
     #[arg(long, env = "ALLCLEAR_MAX_SOCKETS", default_value_t = 100_000)]
     max_sockets: usize,
     /// The most of them from one address; 0 for as many as come.

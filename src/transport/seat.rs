@@ -1,0 +1,72 @@
+//! How many connections there are at a time, of any kind. Each is an open file, and the database needs some too.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, timeout};
+
+/// How often who waits for a seat asks the idle ones to leave: those of a moment ago may have become idle since.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long who is asked to leave may stay.
+const LEAVE_AFTER: Duration = Duration::from_secs(1);
+
+/// How often it is logged that there is no seat.
+const WARN_AGAIN: Duration = Duration::from_secs(60);
+
+/// The seats of a server.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seats {
+    /// None for as many as come.
+    free: Option<Arc<Semaphore>>,
+    is_crowded: Arc<Notify>,
+    warned: Arc<Mutex<Option<Instant>>>,
+}
+
+/// A connection's seat, until it is dropped.
+#[derive(Debug, Default)]
+pub(super) struct Seat {
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Seats {
+    pub(super) fn new(most: Option<usize>) -> Seats {
+        let free = most.map(|most| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))));
+        Seats {
+            free,
+            ..Seats::default()
+        }
+    }
+
+    /// Takes a seat. Where there is none, connections that wait for a request make room, so that idle ones do not keep out
+    /// who has something to ask.
+    pub(super) async fn take(&self) -> Seat {
+        let Some(free) = &self.free else {
+            return Seat::default();
+        };
+        let mut taken = Arc::clone(free).try_acquire_owned().ok();
+        while taken.is_none() {
+            self.warn();
+            self.is_crowded.notify_waiters();
+            let freed = timeout(ASK_AGAIN, Arc::clone(free).acquire_owned()).await;
+            taken = freed.ok().and_then(Result::ok);
+        }
+        Seat { _permit: taken }
+    }
+
+    /// Waits until whoever can spare its seat should leave. That is a while after it was asked to: a request may be on its way
+    /// from who has only just come.
+    pub(super) async fn crowded(&self) {
+        self.is_crowded.notified().await;
+        sleep(LEAVE_AFTER).await;
+    }
+
+    fn warn(&self) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.is_none_or(|at| at.elapsed() >= WARN_AGAIN) {
+            *warned = Some(Instant::now());
+            tracing::warn!("as many connections are open as may be: idle ones are closed for who comes");
+        }
+    }
+}
