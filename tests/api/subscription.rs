@@ -8,6 +8,7 @@ mod many;
 mod replay;
 mod reset;
 mod snapshot;
+mod stalled;
 
 use serde_json::json;
 
