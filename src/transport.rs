@@ -2,7 +2,7 @@
 //!
 //! It finds the document that a request names (`documents`), decides what reaches the executor (`preflight`), how a request
 //! comes in and an answer goes out (`http`, `websocket`), who is heard of before (`access`), and how much of one sender
-//! (`throttle`, `place`; `address` tells them apart) and of all (`seat`). It works over any [`Engine`] and knows nothing of pages or
+//! (`throttle`, `place`; `address` tells them apart) and of all (`slot`). It works over any [`Engine`] and knows nothing of pages or
 //! incidents.
 //!
 //! Operations that last (`operation`) send their results in an `envelope` to a `wire`; those of subscriptions that many
@@ -32,8 +32,8 @@ pub mod preflight;
 mod rendering;
 mod request_id;
 mod router;
-mod seat;
 mod server;
+mod slot;
 mod takeover;
 mod throttle;
 mod websocket;

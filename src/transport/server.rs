@@ -21,7 +21,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::seat::Seats;
+use super::slot::Slots;
 use super::takeover::{Stream, Takeover};
 use super::wire::{Carrier, Wire};
 
@@ -68,7 +68,7 @@ impl From<CancellationToken> for Stop {
 pub struct Connections {
     stop: Stop,
     sockets: TaskTracker,
-    seats: Seats,
+    slots: Slots,
 }
 
 impl Connections {
@@ -77,7 +77,7 @@ impl Connections {
         Connections {
             stop: stop.into(),
             sockets: TaskTracker::new(),
-            seats: Seats::new(most),
+            slots: Slots::new(most),
         }
     }
 
@@ -112,11 +112,11 @@ pub async fn serve(mut listener: TcpListener, router: Router, connections: Conne
     let shutdown = connections.stop.token.clone();
     let requests = TaskTracker::new();
     let ended = async {
-        let seats = &connections.seats;
-        let next = async |listener: &mut TcpListener| (Listener::accept(listener).await, seats.take().await);
-        while let Some(((stream, peer), seat)) = shutdown.run_until_cancelled(next(&mut listener)).await {
+        let slots = &connections.slots;
+        let next = async |listener: &mut TcpListener| (Listener::accept(listener).await, slots.take().await);
+        while let Some(((stream, peer), slot)) = shutdown.run_until_cancelled(next(&mut listener)).await {
             let link = Link {
-                wire: Wire::new(stream, seat),
+                wire: Wire::new(stream, slot),
                 takeover: Arc::default(),
                 peer: peer.ip(),
             };
@@ -125,7 +125,7 @@ pub async fn serve(mut listener: TcpListener, router: Router, connections: Conne
                 router.clone(),
                 patience,
                 shutdown.clone(),
-                seats.clone(),
+                slots.clone(),
             ));
         }
         // Whoever comes now is refused, and may ask another node.
@@ -148,12 +148,12 @@ pub async fn serve(mut listener: TcpListener, router: Router, connections: Conne
     }
 }
 
-/// Answers the requests of one connection, until the client ends it, or, after the shutdown or where others need its seat,
+/// Answers the requests of one connection, until the client ends it, or, after the shutdown or where others need its slot,
 /// the request that runs is answered.
-async fn converse(link: Link, router: Router, patience: Patience, shutdown: CancellationToken, seats: Seats) {
+async fn converse(link: Link, router: Router, patience: Patience, shutdown: CancellationToken, slots: Slots) {
     let wire = Arc::clone(&link.wire);
     // Apart, as a stream that lasts holds nothing of it.
-    while let Some(stream) = Box::pin(speak_http(link.clone(), router.clone(), patience, &shutdown, &seats)).await {
+    while let Some(stream) = Box::pin(speak_http(link.clone(), router.clone(), patience, &shutdown, &slots)).await {
         let goes_on = stream.send(&wire).await;
         if !goes_on || shutdown.is_cancelled() {
             wire.hang_up();
@@ -169,7 +169,7 @@ async fn speak_http(
     router: Router,
     patience: Patience,
     shutdown: &CancellationToken,
-    seats: &Seats,
+    slots: &Slots,
 ) -> Option<Stream> {
     let (wire, takeover) = (Arc::clone(&link.wire), Arc::clone(&link.takeover));
     let link = ConnectInfo(link);
@@ -190,7 +190,7 @@ async fn speak_http(
     let mut unwelcome = pin!(async {
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = seats.crowded() => {}
+            () = slots.crowded() => {}
         }
     });
     let mut is_ending = false;

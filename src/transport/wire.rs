@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep, timeout_at};
 
-use super::seat::Seat;
+use super::slot::Slot;
 
 /// What the kernel holds of what a client has not taken yet: 64 KiB, or a stalled client would cost megabytes.
 const SEND_BUFFER: usize = 64 << 10;
@@ -70,7 +70,7 @@ pub(super) struct Wire {
     whose: AtomicU8,
     handed_over: Notify,
     /// Given back after the stream is closed.
-    _seat: Seat,
+    _slot: Slot,
 }
 
 #[derive(Debug, Default)]
@@ -109,7 +109,7 @@ impl Outgoing {
 
 impl Wire {
     /// Takes a connection that was accepted: it sends at once, and holds little.
-    pub(super) fn new(stream: TcpStream, seat: Seat) -> Arc<Wire> {
+    pub(super) fn new(stream: TcpStream, slot: Slot) -> Arc<Wire> {
         // A connection without these is slower or larger, and still works.
         if let Err(error) = tune(&stream) {
             tracing::debug!(%error, "a connection could not be tuned");
@@ -120,7 +120,7 @@ impl Wire {
             left_over: Notify::new(),
             whose: AtomicU8::new(HYPERS),
             handed_over: Notify::new(),
-            _seat: seat,
+            _slot: slot,
         })
     }
 
@@ -378,7 +378,7 @@ mod tests {
         let address = listener.local_addr().expect("an address");
         let (_client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
 
-        let wire = Wire::new(accepted.expect("a connection").0, Seat::default());
+        let wire = Wire::new(accepted.expect("a connection").0, Slot::default());
 
         let patience = SockRef::from(&wire.stream).tcp_user_timeout();
         assert_eq!(patience.expect("it has one"), Some(UNACKNOWLEDGED));

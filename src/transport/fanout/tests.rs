@@ -116,7 +116,7 @@ async fn connection() -> (Arc<Wire>, TcpStream) {
     let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
     let (server, _) = accepted.expect("a connection");
     (
-        Wire::new(server, crate::transport::seat::Seat::default()),
+        Wire::new(server, crate::transport::slot::Slot::default()),
         client.expect("a connection"),
     )
 }

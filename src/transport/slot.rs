@@ -6,44 +6,44 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 
-/// How often who waits for a seat asks the idle ones to leave: those of a moment ago may have become idle since.
+/// How often who waits for a slot asks the idle ones to leave: those of a moment ago may have become idle since.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long who is asked to leave may stay.
 const LEAVE_AFTER: Duration = Duration::from_secs(1);
 
-/// How often it is logged that there is no seat.
+/// How often it is logged that there is no slot.
 const WARN_AGAIN: Duration = Duration::from_secs(60);
 
-/// The seats of a server.
+/// The slots of a server.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seats {
+pub(super) struct Slots {
     /// None for as many as come.
     free: Option<Arc<Semaphore>>,
     is_crowded: Arc<Notify>,
     warned: Arc<Mutex<Option<Instant>>>,
 }
 
-/// A connection's seat, until it is dropped.
+/// A connection's slot, until it is dropped.
 #[derive(Debug, Default)]
-pub(super) struct Seat {
+pub(super) struct Slot {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Seats {
-    pub(super) fn new(most: Option<usize>) -> Seats {
+impl Slots {
+    pub(super) fn new(most: Option<usize>) -> Slots {
         let free = most.map(|most| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))));
-        Seats {
+        Slots {
             free,
-            ..Seats::default()
+            ..Slots::default()
         }
     }
 
-    /// Takes a seat. Where there is none, connections that wait for a request make room, so that idle ones do not keep out
+    /// Takes a slot. Where there is none, connections that wait for a request make room, so that idle ones do not keep out
     /// who has something to ask.
-    pub(super) async fn take(&self) -> Seat {
+    pub(super) async fn take(&self) -> Slot {
         let Some(free) = &self.free else {
-            return Seat::default();
+            return Slot::default();
         };
         let mut taken = Arc::clone(free).try_acquire_owned().ok();
         while taken.is_none() {
@@ -52,10 +52,10 @@ impl Seats {
             let freed = timeout(ASK_AGAIN, Arc::clone(free).acquire_owned()).await;
             taken = freed.ok().and_then(Result::ok);
         }
-        Seat { _permit: taken }
+        Slot { _permit: taken }
     }
 
-    /// Waits until whoever can spare its seat should leave. That is a while after it was asked to: a request may be on its way
+    /// Waits until whoever can spare its slot should leave. That is a while after it was asked to: a request may be on its way
     /// from who has only just come.
     pub(super) async fn crowded(&self) {
         self.is_crowded.notified().await;
