@@ -2,8 +2,8 @@
 //!
 //! It finds the document that a request names (`documents`), decides what reaches the executor (`preflight`), how a request
 //! comes in and an answer goes out (`http`, `websocket`), who is heard of before (`access`), and how much of one sender
-//! (`throttle`, `place`; `address` tells them apart) and of all (`slot`). It works over any [`Engine`] and knows nothing of pages or
-//! incidents.
+//! (`throttle`, `place`; `address` tells them apart) and of all together (`slot`). It works over any [`Engine`] and knows
+//! nothing of pages or incidents.
 //!
 //! Operations that last (`operation`) send their results in an `envelope` to a `wire`; those of subscriptions that many
 //! share are sent by a `fanout`, past the tasks of those who follow.

@@ -155,17 +155,11 @@ impl Serve {
             ..transport::Config::default()
         };
         self.senders.apply(&mut config);
-        let wished = config.room.in_all;
-        config.room = config
-            .room
-            .among(files::most_connections(self.database.database_connections)?);
-        if let Some(sockets) = config
-            .room
-            .in_all
-            .filter(|most| wished.is_some_and(|wished| *most < wished))
-        {
+        let wished = config.room;
+        config.room = wished.among(files::most_connections(self.database.database_connections)?);
+        if wished.in_all > config.room.in_all {
             tracing::info!(
-                sockets,
+                sockets = config.room.in_all,
                 "no more sockets and streams than these fit in the files that may be open; \
                  raise their limit (`ulimit -Hn`, `LimitNOFILE`)"
             );

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::transport::envelope::{Form, Framing};
 use crate::transport::operation;
+use crate::transport::slot::Slot;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -115,10 +116,7 @@ async fn connection() -> (Arc<Wire>, TcpStream) {
     let address = listener.local_addr().expect("an address");
     let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
     let (server, _) = accepted.expect("a connection");
-    (
-        Wire::new(server, crate::transport::slot::Slot::default()),
-        client.expect("a connection"),
-    )
+    (Wire::new(server, Slot::default()), client.expect("a connection"))
 }
 
 /// A subscriber's side of the server, which runs until it is aborted; and its client.

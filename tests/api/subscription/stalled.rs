@@ -14,8 +14,10 @@ const TEXT: usize = 20_000;
 /// How often each is asked for: one event is then more than the kernel holds for a reader.
 const TIMES: usize = 100;
 
-/// Three updates are posted to the public's reader, of which it takes none.
-async fn stalled(test: &Test, incident: &str) -> Subscription {
+/// A page, an incident on it, and a reader of the public's that takes none of three updates.
+async fn stalled(test: &Test) -> (String, String, Subscription) {
+    let page = test.page("shop").await;
+    let incident = test.incident(&page, "Checkout fails", None).await;
     let texts: String = (0..TIMES).map(|time| format!("a{time}: body ")).collect();
     let document = format!(
         "subscription {{ pageEvents(page: \"shop\") {{ __typename cursor ... on IncidentUpdatePosted {{ update {{ {texts} }} }} }} }}"
@@ -23,10 +25,10 @@ async fn stalled(test: &Test, incident: &str) -> Subscription {
     let mut reader = test.subscribe(&document, json!({}), None).await;
     assert_eq!(reader.next().await["pageEvents"]["__typename"], "PageSnapshot");
     for post in ["a", "b", "c"] {
-        test.say(incident, &post.repeat(TEXT)).await;
+        test.say(&incident, &post.repeat(TEXT)).await;
     }
     reader.socket.something_unread().await;
-    reader
+    (page, incident, reader)
 }
 
 /// What each of the updates that it had coming says, in short; and the cursor of the last.
@@ -50,9 +52,7 @@ async fn amend(test: &Test, page: &str, visibility: &str) {
 #[tokio::test]
 async fn who_takes_nothing_while_a_page_is_hidden_and_shown_is_reset_to_what_it_shows_now() {
     for_each_database(async |test| {
-        let page = test.page("shop").await;
-        let incident = test.incident(&page, "Checkout fails", None).await;
-        let mut reader = stalled(test, &incident).await;
+        let (page, incident, mut reader) = stalled(test).await;
         amend(test, &page, "PRIVATE").await;
         test.incident(&page, "Behind closed doors", None).await;
         amend(test, &page, "PUBLIC").await;
@@ -79,9 +79,7 @@ async fn who_takes_nothing_while_a_page_is_hidden_and_shown_is_reset_to_what_it_
 #[tokio::test]
 async fn who_takes_nothing_while_a_page_is_hidden_for_good_hears_what_came_before_and_that_it_is_gone() {
     for_each_database(async |test| {
-        let page = test.page("shop").await;
-        let incident = test.incident(&page, "Checkout fails", None).await;
-        let mut reader = stalled(test, &incident).await;
+        let (page, _, mut reader) = stalled(test).await;
         amend(test, &page, "PRIVATE").await;
         test.incident(&page, "Behind closed doors", None).await;
 
@@ -99,9 +97,7 @@ async fn who_takes_nothing_while_a_page_is_hidden_for_good_hears_what_came_befor
 #[tokio::test]
 async fn who_takes_nothing_while_a_page_is_taken_off_hears_so_after_what_came_before() {
     for_each_database(async |test| {
-        let page = test.page("shop").await;
-        let incident = test.incident(&page, "Checkout fails", None).await;
-        let mut reader = stalled(test, &incident).await;
+        let (page, _, mut reader) = stalled(test).await;
         test.mutate("pageArchive", json!({ "page": page }), "archivedPageId")
             .await;
 
