@@ -1,7 +1,7 @@
 //! `allclear serve`: puts the server together, runs it, and stops it in good order.
 
+mod connections;
 mod documents;
-mod files;
 mod issuer;
 mod limits;
 mod senders;
@@ -133,7 +133,7 @@ impl Serve {
             ..Settings::default()
         };
         let app = App::new(Arc::clone(&store), access, Clock::System, settings);
-        let listener = files::listen(self.listen).with_context(|| format!("cannot listen on {}", self.listen))?;
+        let listener = connections::listen(self.listen).with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listener.local_addr().context("cannot listen")?;
 
         let is_filled = if self.demo { fill_demo(&app).await? } else { false };
@@ -156,7 +156,7 @@ impl Serve {
         };
         self.senders.apply(&mut config);
         let wished = config.room;
-        config.room = wished.among(files::most_connections(self.database.database_connections)?);
+        config.room = wished.among(connections::most(self.database.database_connections)?);
         if wished.in_all > config.room.in_all {
             tracing::info!(
                 sockets = config.room.in_all,

@@ -68,7 +68,7 @@ impl From<CancellationToken> for Stop {
 pub struct Connections {
     stop: Stop,
     sockets: TaskTracker,
-    slots: Slots,
+    slots: Arc<Slots>,
 }
 
 impl Connections {
@@ -77,7 +77,7 @@ impl Connections {
         Connections {
             stop: stop.into(),
             sockets: TaskTracker::new(),
-            slots: Slots::new(most),
+            slots: Arc::new(Slots::new(most)),
         }
     }
 
@@ -125,7 +125,7 @@ pub async fn serve(mut listener: TcpListener, router: Router, connections: Conne
                 router.clone(),
                 patience,
                 shutdown.clone(),
-                slots.clone(),
+                Arc::clone(slots),
             ));
         }
         // Whoever comes now is refused, and may ask another node.
@@ -150,7 +150,7 @@ pub async fn serve(mut listener: TcpListener, router: Router, connections: Conne
 
 /// Answers the requests of one connection, until the client ends it, or, after the shutdown or where others need its slot,
 /// the request that runs is answered.
-async fn converse(link: Link, router: Router, patience: Patience, shutdown: CancellationToken, slots: Slots) {
+async fn converse(link: Link, router: Router, patience: Patience, shutdown: CancellationToken, slots: Arc<Slots>) {
     let wire = Arc::clone(&link.wire);
     // Apart, as a stream that lasts holds nothing of it.
     while let Some(stream) = Box::pin(speak_http(link.clone(), router.clone(), patience, &shutdown, &slots)).await {

@@ -16,12 +16,12 @@ const LEAVE_AFTER: Duration = Duration::from_secs(1);
 const WARN_AGAIN: Duration = Duration::from_secs(60);
 
 /// The slots of a server.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Slots {
     /// None for as many as come.
     free: Option<Arc<Semaphore>>,
-    is_crowded: Arc<Notify>,
-    warned: Arc<Mutex<Option<Instant>>>,
+    is_crowded: Notify,
+    warned: Mutex<Option<Instant>>,
 }
 
 /// A connection's slot, until it is dropped.

@@ -4,7 +4,6 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Error;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::serving::{Client, open_files, start_limited};
@@ -13,11 +12,7 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Opens a WebSocket, or returns the status it was refused with.
 async fn open(client: &Client) -> Result<Socket, u16> {
-    let url = format!("{}/ws", client.graphql.replacen("http", "ws", 1));
-    let mut request = url.into_client_request().expect("a request");
-    let protocol = "graphql-transport-ws".parse().expect("a header value");
-    request.headers_mut().insert("sec-websocket-protocol", protocol);
-    match connect_async(request).await {
+    match connect_async(client.socket_request()).await {
         Ok((socket, _)) => Ok(socket),
         Err(Error::Http(refused)) => Err(refused.status().as_u16()),
         Err(other) => panic!("neither opened nor refused: {other}"),

@@ -8,7 +8,6 @@ use sea_orm::{ConnectionTrait, Database};
 use serde_json::{Value, json};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::issuer::{AUDIENCE, Issuer, Key};
 use crate::postgres::Cluster;
@@ -83,15 +82,11 @@ async fn tell_secrets(client: &Client) {
 
 /// Opens a socket, initialises it with a payload, and asks something, if it is let in.
 async fn socket(client: &Client, credentials: Option<&str>, payload: Value) {
-    let url = client.graphql.replacen("http", "ws", 1) + "/ws";
-    let mut request = url.into_client_request().expect("a request");
-    let headers = request.headers_mut();
-    headers.insert(
-        "sec-websocket-protocol",
-        "graphql-transport-ws".parse().expect("a value"),
-    );
+    let mut request = client.socket_request();
     if let Some(credentials) = credentials {
-        headers.insert("authorization", credentials.parse().expect("a value"));
+        request
+            .headers_mut()
+            .insert("authorization", credentials.parse().expect("a value"));
     }
     let (mut socket, _) = connect_async(request).await.expect("it opens");
     let init = json!({ "type": "connection_init", "payload": payload });

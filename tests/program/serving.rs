@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
 
 use crate::running::command;
 
@@ -58,6 +60,15 @@ impl Client {
         let answer = sent.ok()?;
         let status = answer.status().as_u16();
         Some((status, answer.json().await.ok()?))
+    }
+
+    /// What asks for a WebSocket that speaks the protocol.
+    pub(crate) fn socket_request(&self) -> Request {
+        let url = format!("{}/ws", self.graphql.replacen("http", "ws", 1));
+        let mut request = url.into_client_request().expect("a request");
+        let protocol = "graphql-transport-ws".parse().expect("a header value");
+        request.headers_mut().insert("sec-websocket-protocol", protocol);
+        request
     }
 
     /// Makes something, and returns its id.

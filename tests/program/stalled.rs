@@ -7,7 +7,6 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::running::command;
@@ -51,11 +50,7 @@ impl Reader {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(32 << 10).expect("a buffer");
         let stream = socket.connect(address.parse().expect("an address")).await;
-        let request = format!("ws://{address}/graphql/ws").into_client_request();
-        let mut request = request.expect("a request");
-        let protocol = "graphql-transport-ws".parse().expect("a header value");
-        request.headers_mut().insert("sec-websocket-protocol", protocol);
-        let opened = client_async(request, stream.expect("a connection")).await;
+        let opened = client_async(client.socket_request(), stream.expect("a connection")).await;
         let mut reader = Reader(opened.expect("it opens").0);
         reader.send(&json!({ "type": "connection_init" })).await;
         assert_eq!(reader.next().await["type"], "connection_ack");

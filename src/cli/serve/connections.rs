@@ -1,4 +1,5 @@
-//! Files that this process may have open. Each connection is one, and readers arrive all at once.
+//! Room for connections, as readers arrive all at once: each is a file that this process may have open, and is kept by the
+//! kernel until it is accepted.
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,7 +28,7 @@ const BACKLOG: u32 = 65_535;
 ///
 /// # Errors
 /// Where so few may be open that a server would soon stand still.
-pub(super) fn most_connections(database_connections: u32) -> anyhow::Result<usize> {
+pub(super) fn most(database_connections: u32) -> anyhow::Result<usize> {
     let raised = rlimit::increase_nofile_limit(u64::MAX).or_else(|_| Resource::NOFILE.get_soft())?;
     let files = usize::try_from(raised).unwrap_or(usize::MAX);
     // One of SQLite's writes.
