@@ -43,7 +43,7 @@ pub use access::{Authenticate, Refused};
 pub use address::{Forwarding, Proxies};
 pub use config::{Config, DocumentConfig, WebSocketConfig};
 pub use documents::{Persisted, Unusable};
-pub use engine::{Engine, Follower, Nobody, Subscription, Unshared};
+pub use engine::{Engine, Executed, Follower, Nobody, Subscription, Unshared};
 pub use error::RequestError;
 pub use place::Room;
 pub use rendering::Rendering;

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::graphql::Schema;
 use crate::graphql::selection::{self, Rendered, Selections, Started};
 use crate::item::Ready;
-use crate::transport::{Engine, Follower, Rendering, RequestId, Subscription};
+use crate::transport::{Engine, Executed, Follower, Rendering, RequestId, Subscription};
 
 /// What executes the API.
 #[derive(Clone)]
@@ -27,8 +27,8 @@ impl Api {
 impl Engine for Api {
     type Follower = selection::Follower<Rendering>;
 
-    async fn execute(&self, request: Request) -> Response {
-        self.schema.execute(request).await
+    async fn execute(&self, request: Request) -> Executed {
+        self.schema.execute(request).await.into()
     }
 
     async fn subscribe(&self, request: Request, after: Option<String>) -> Subscription<Self::Follower> {

@@ -14,7 +14,7 @@ pub trait Engine: Clone + Send + Sync + 'static {
     type Follower: Follower;
 
     /// Answers a query or a mutation.
-    fn execute(&self, request: Request) -> impl Future<Output = Response> + Send;
+    fn execute(&self, request: Request) -> impl Future<Output = Executed> + Send;
 
     /// Starts a subscription; `after` is where a client that knows nothing of arguments resumes (`Last-Event-ID`).
     fn subscribe(
@@ -22,6 +22,20 @@ pub trait Engine: Clone + Send + Sync + 'static {
         request: Request,
         after: Option<String>,
     ) -> impl Future<Output = Subscription<Self::Follower>> + Send;
+}
+
+/// What an execution answered, and what it did for that.
+pub struct Executed {
+    pub response: Response,
+    /// The work that was measured, in units of cost ([`Limits::cost`](super::preflight::Limits)); `None` if nothing was
+    /// measured, in which case the static cost stands.
+    pub work: Option<u64>,
+}
+
+impl From<Response> for Executed {
+    fn from(response: Response) -> Executed {
+        Executed { response, work: None }
+    }
 }
 
 /// A subscription that has started.
@@ -63,8 +77,8 @@ pub struct Unshared<E>(pub E);
 impl<E: Executor> Engine for Unshared<E> {
     type Follower = Nobody;
 
-    async fn execute(&self, request: Request) -> Response {
-        self.0.execute(request).await
+    async fn execute(&self, request: Request) -> Executed {
+        self.0.execute(request).await.into()
     }
 
     async fn subscribe(&self, request: Request, _after: Option<String>) -> Subscription<Nobody> {

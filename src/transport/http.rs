@@ -151,7 +151,7 @@ async fn plain<E: Engine, A: Authenticate>(
     checked: Checked,
 ) -> Result<Response, RequestError> {
     let request = edge.access.admit(sender, request_id, checked.request).await?;
-    let response = edge.engine.execute(request).await;
+    let response = edge.engine.execute(request).await.response;
     Ok(respond(media, Answer::new(response, checked.manner, request_id)))
 }
 

@@ -175,7 +175,7 @@ impl<E: Engine, A: Authenticate> Start<E, A> {
             },
             OperationType::Query | OperationType::Mutation => {
                 let engine = self.engine;
-                stream::once(apart(async move { engine.execute(request).await })).boxed()
+                stream::once(apart(async move { engine.execute(request).await.response })).boxed()
             }
         };
         let (request_id, mut manner) = (self.request_id, checked.manner);
