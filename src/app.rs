@@ -26,6 +26,9 @@ pub struct Settings {
     /// How often watched pages are looked at in case a bell was lost, in milliseconds. The promise of 600 ms rests on it:
     /// only tests change it.
     pub poll_millis: u64,
+    /// Bytes of memory that the present states of pages may take together, by estimate; 0 keeps none, and every query reads the
+    /// database.
+    pub page_memory: usize,
     /// Whose images bodies may show.
     pub image_hosts: ImageHosts,
 }
@@ -37,6 +40,7 @@ impl Default for Settings {
             heartbeat_millis: 30_000,
             retention_millis: 30 * 24 * 60 * 60 * 1000,
             poll_millis: live::POLL_MILLIS,
+            page_memory: live::PAGE_MEMORY,
             image_hosts: ImageHosts::default(),
         }
     }
@@ -61,7 +65,8 @@ pub struct App {
 impl App {
     /// Puts a server together.
     pub fn new(store: Arc<Store>, access: Access, clock: Clock, settings: Settings) -> Arc<App> {
-        let live = Live::new(Arc::clone(&store), Duration::from_millis(settings.poll_millis));
+        let poll = Duration::from_millis(settings.poll_millis);
+        let live = Live::new(Arc::clone(&store), poll, settings.page_memory);
         let markdown = Renderer::with_images_of(settings.image_hosts.clone());
         let (tasks, running_keys) = (TaskTracker::new(), Mutex::default());
         Arc::new(App {

@@ -10,6 +10,7 @@ pub mod impact;
 pub mod incident;
 pub mod maintenance;
 pub mod page;
+pub mod parts;
 pub mod refusal;
 pub mod role;
 pub mod summary;

@@ -15,6 +15,7 @@ pub mod maintenance;
 pub mod maintenance_component;
 pub mod page;
 pub mod page_log;
+pub mod parts;
 pub mod postmortem;
 pub(crate) mod question;
 pub mod setting;

@@ -45,6 +45,9 @@ pub enum Error {
     /// The database holds something that this version does not understand.
     #[error("the database holds {0}, which is not understood")]
     Corrupt(String),
+    /// A page changed between a read of its state in memory and one of the database: the answer is to be made anew.
+    #[error("the page has changed meanwhile")]
+    Moved,
     /// A command broke off.
     #[error("a command panicked: {0}")]
     Panicked(String),
@@ -68,7 +71,9 @@ impl Error {
             Error::AnswerTooLarge { .. } => "ANSWER_TOO_LARGE",
             Error::Unauthenticated => "UNAUTHENTICATED",
             Error::Forbidden => "FORBIDDEN",
-            Error::Unavailable(_) | Error::Unwritable(_) | Error::IssuerAway | Error::ShuttingDown => "UNAVAILABLE",
+            Error::Unavailable(_) | Error::Unwritable(_) | Error::IssuerAway | Error::Moved | Error::ShuttingDown => {
+                "UNAVAILABLE"
+            }
             Error::Database(_) | Error::Corrupt(_) | Error::Panicked(_) => "INTERNAL",
         }
     }
@@ -85,6 +90,7 @@ impl Error {
             Error::Unwritable(error) => Error::Unwritable(error.clone()),
             Error::Database(error) => Error::Database(error.clone()),
             Error::Corrupt(what) => Error::Corrupt(what.clone()),
+            Error::Moved => Error::Moved,
             other => Error::Corrupt(other.to_string()),
         }
     }

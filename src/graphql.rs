@@ -6,6 +6,7 @@ mod connection;
 pub mod enums;
 mod error;
 pub mod event;
+mod execution;
 mod id;
 pub mod incident;
 pub mod maintenance;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use crate::access::Caller;
 use crate::app::App;
 
+pub use execution::{Executed, execute};
 pub use mutation::Mutation;
 pub use query::Query;
 pub use server::Limits;
@@ -54,7 +56,7 @@ pub fn schema(app: Arc<App>, limits: Limits, suggests: bool) -> Schema {
 
 /// Lets a request in: its resolvers learn who sent it.
 pub fn admit(request: async_graphql::Request, caller: Caller) -> async_graphql::Request {
-    request.data(caller).data(query::SharedView::default())
+    request.data(caller).data(execution::SharedView::new(true))
 }
 
 /// The schema as text, as `schema.graphql` holds it.

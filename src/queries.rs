@@ -7,10 +7,12 @@ mod loader;
 pub mod log;
 pub mod maintenance;
 pub mod page;
+mod source;
 pub mod token;
 mod view;
 mod window;
 
 pub use loader::Loader;
-pub use view::{Moment, Parts, View};
+pub use source::Basis;
+pub use view::{Moment, View};
 pub use window::{Key, Slice, Window};

@@ -3,6 +3,7 @@
 pub mod audit;
 mod backup;
 mod bell;
+mod committed;
 mod connect;
 mod hold;
 mod listen;

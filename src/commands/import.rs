@@ -6,6 +6,7 @@ mod part;
 mod report;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -165,7 +166,7 @@ impl Import<'_> {
         let view = View::now(&self.context.app, Sight::ALL);
         if let Some(page) = queries::page::by_slug(&view, slug).await? {
             self.report.pages.add(false, 1);
-            return Ok(page);
+            return Ok(Arc::unwrap_or_clone(page));
         }
         let record = Record {
             // Every file holds it.

@@ -14,6 +14,7 @@ use super::page::{self, Page};
 use super::scalar::DateTime;
 use crate::domain;
 use crate::domain::uptime::{self, DEFAULT_DAYS, MAX_DAYS};
+use crate::entity::component_change::Recorded;
 use crate::error::Error;
 use crate::queries::{self, Key, View};
 
@@ -123,9 +124,9 @@ impl Component {
             before,
         }
         .window()?;
-        let slice = queries::component::status_changes(&self.view, self.state.id, window).await?;
-        let counted = Counted::StatusChanges(self.state.id);
-        let key = |taken: &queries::component::Taken| Key {
+        let slice = queries::component::status_changes(&self.view, &self.state, window).await?;
+        let counted = Counted::StatusChanges(Arc::clone(&self.state));
+        let key = |taken: &Recorded| Key {
             order: taken.at.millis(),
             id: taken.id,
         };

@@ -1,9 +1,12 @@
 //! Connections: reading their arguments, and building them from a slice.
 
+use std::sync::Arc;
+
 use async_graphql::connection::{Connection, CursorType, Edge, EmptyFields};
 use async_graphql::{Object, OutputType};
 
 use super::error::{Failure, Result};
+use crate::domain::component::Component;
 use crate::domain::cursor::CursorInvalid;
 use crate::error::Error;
 use crate::queries::{Key, Slice, View, Window};
@@ -25,7 +28,7 @@ pub(super) enum Counted {
     Audit,
     Incidents(uuid::Uuid, Box<crate::queries::incident::Filter>),
     Maintenances(uuid::Uuid, crate::queries::maintenance::Filter),
-    StatusChanges(uuid::Uuid),
+    StatusChanges(Arc<Component>),
 }
 
 #[Object]
@@ -42,7 +45,7 @@ impl Total {
                 crate::queries::maintenance::count(&self.view, *page, filter).await?
             }
             Counted::StatusChanges(component) => {
-                crate::queries::component::count_status_changes(&self.view, *component).await?
+                crate::queries::component::count_status_changes(&self.view, component).await?
             }
         })
     }

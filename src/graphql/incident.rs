@@ -39,9 +39,9 @@ pub struct Incident {
 }
 
 impl Incident {
-    pub(super) fn new(state: domain::incident::Incident, view: View) -> Incident {
+    pub(super) fn new(state: impl Into<Arc<domain::incident::Incident>>, view: View) -> Incident {
         Incident {
-            state: Arc::new(state),
+            state: state.into(),
             view,
             carried: None,
         }

@@ -27,9 +27,9 @@ pub struct Maintenance {
 }
 
 impl Maintenance {
-    pub(super) fn new(state: domain::maintenance::Maintenance, view: View) -> Maintenance {
+    pub(super) fn new(state: impl Into<Arc<domain::maintenance::Maintenance>>, view: View) -> Maintenance {
         Maintenance {
-            state: Arc::new(state),
+            state: state.into(),
             view,
             carried: None,
         }

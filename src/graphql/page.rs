@@ -182,7 +182,7 @@ impl Page {
             &self.view,
             slice,
             counted,
-            queries::incident::key,
+            |incident: &Arc<_>| queries::incident::key(incident),
             node,
         ))
     }
@@ -211,7 +211,7 @@ impl Page {
             &self.view,
             slice,
             counted,
-            queries::maintenance::key,
+            |maintenance: &Arc<_>| queries::maintenance::key(maintenance),
             node,
         ))
     }

@@ -1,12 +1,13 @@
 //! Query: everything that can be looked at.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use super::audit::{AuditEntry, Named};
 use super::connection::{self, Arguments, Counted, Counting, MOST};
 use super::error::{Failure, Result};
+use super::execution::SharedView;
 use super::node::{self, Node};
 use super::page::Page;
 use super::scalar::DateTime;
@@ -37,16 +38,12 @@ pub(super) fn admitted<'a>(ctx: &Context<'a>) -> Result<&'a Caller> {
     Ok(caller)
 }
 
-/// The view that the root fields of one query share: begun by the first that looks.
-#[derive(Debug, Default)]
-pub(super) struct SharedView(OnceLock<View>);
-
-/// What the sender of a query sees now: one state of the database for the whole answer.
+/// What the caller of a query sees now: one state for the whole answer.
 pub(super) fn view(ctx: &Context<'_>) -> Result<View> {
-    let fresh = View::now(app(ctx)?, admitted(ctx)?.sight());
-    Ok(match ctx.data::<SharedView>() {
-        Ok(shared) => shared.0.get_or_init(|| fresh).clone(),
-        Err(_) => fresh,
+    let (app, sight) = (app(ctx)?, admitted(ctx)?.sight());
+    Ok(match ctx.data::<Arc<SharedView>>() {
+        Ok(shared) => shared.get(app, sight),
+        Err(_) => View::now(app, sight),
     })
 }
 
@@ -90,10 +87,10 @@ impl Query {
         let view = view(ctx)?;
         let Some(at) = as_of.filter(|at| at.0 < view.instant()) else {
             let page = queries::page::by_slug(&view, &slug).await?;
-            return Ok(page.map(|page| Page::new(Arc::new(page), view)));
+            return Ok(page.map(|page| Page::new(page, view)));
         };
         let stood = queries::page::as_of(&view, &slug, at.0).await?;
-        Ok(stood.map(|(page, past)| Page::new(Arc::new(page), past)))
+        Ok(stood.map(|(page, past)| Page::new(page, past)))
     }
 
     /// The pages the sender may see, newest first.
@@ -184,6 +181,7 @@ impl Query {
     async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer> {
         let caller = admitted(ctx)?;
         let view = view(ctx)?;
+        view.untie();
         let pages = match caller.holder.as_deref().map(|holder| &holder.scope) {
             Some(Scope::Pages(pages)) => Some(super::token::pages(&view, pages.iter().copied()).await?),
             Some(Scope::All) | None => None,

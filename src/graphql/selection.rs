@@ -26,6 +26,7 @@ pub(super) use renderer::Feed;
 use renderer::{Asked, Renderer};
 
 use super::Schema;
+use super::execution::request_data;
 use super::scalar::Cursor;
 use super::subscription::ResumeAfter;
 use super::watch::{Met, Watch};
@@ -126,9 +127,9 @@ impl<R: Rendered> Selections<R> {
     }
 
     async fn share(&self, request: &mut Request) -> Option<Follower<R>> {
-        let caller = data::<Caller>(request)?.clone();
+        let caller = request_data::<Caller>(request)?.clone();
         let Plan { key, after } = Plan::of(request, caller.sight())?;
-        let after = match (data::<ResumeAfter>(request), after) {
+        let after = match (request_data::<ResumeAfter>(request), after) {
             (Some(ResumeAfter(cursor)), _) => Some(cursor.clone()),
             (None, After::Cursor(cursor)) => Some(Cursor(cursor)),
             (None, After::Nothing) => None,
@@ -189,10 +190,6 @@ async fn let_go<R: Rendered>(selection: Weak<Selection<R>>, taken: Instant) {
     if let Some(selection) = selection.upgrade() {
         selection.snapshot.lock().await.take_if(|(at, _, _)| *at == taken);
     }
-}
-
-fn data<T: Send + Sync + 'static>(request: &Request) -> Option<&T> {
-    request.data.get(&std::any::TypeId::of::<T>())?.downcast_ref()
 }
 
 impl<R: Rendered> Selection<R> {

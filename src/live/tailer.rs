@@ -13,6 +13,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::resident::Residents;
 use super::shelf::at_once;
 use super::watched::Watched;
 use crate::domain::audience::Audience;
@@ -27,6 +28,10 @@ pub const POLL_MILLIS: u64 = 500;
 /// After how many polls without a good turn the tailer counts as stuck.
 const STUCK_POLLS: u32 = 10;
 
+/// After how many polls without a good turn what is held in memory is not trusted any more: an answer from it may be this much
+/// older than the database, and no more.
+const STALE_POLLS: u32 = 4;
+
 /// How many events one read of the log brings at most.
 const BATCH: u64 = 100;
 
@@ -39,7 +44,8 @@ pub struct Live {
     pub(super) store: Arc<Store>,
     poll: Duration,
     watched: Mutex<HashMap<Uuid, Arc<Watched>>>,
-    /// When the last turn of the tailer ended well, since `began`.
+    pub(super) residents: Residents,
+    /// When the last turn of the tailer ended well, in milliseconds since `began`; 0 before the first.
     turned: AtomicU64,
     began: Instant,
 }
@@ -79,11 +85,13 @@ impl Due {
 
 impl Live {
     /// A node that watches nothing yet, and looks at what it watches at least this often; [`Live::run`] makes it move.
-    pub fn new(store: Arc<Store>, poll: Duration) -> Arc<Live> {
+    /// `page_memory` is the bytes that the present states of pages may take; 0 holds none.
+    pub fn new(store: Arc<Store>, poll: Duration, page_memory: usize) -> Arc<Live> {
         Arc::new(Live {
             store,
             poll,
             watched: Mutex::default(),
+            residents: Residents::new(page_memory),
             turned: AtomicU64::new(0),
             began: Instant::now(),
         })
@@ -93,6 +101,13 @@ impl Live {
     pub fn is_healthy(&self) -> bool {
         let turned = Duration::from_millis(self.turned.load(Ordering::Relaxed));
         self.began.elapsed().saturating_sub(turned) < self.poll * STUCK_POLLS
+    }
+
+    /// Whether the tailer runs and has read the log just now, so that what is held in memory is the present state.
+    pub(super) fn is_fresh(&self) -> bool {
+        let turned = self.turned.load(Ordering::Relaxed);
+        let since = self.began.elapsed().saturating_sub(Duration::from_millis(turned));
+        turned > 0 && since < self.poll * STALE_POLLS
     }
 
     /// Takes a place at a page's ring. This comes before the first read of the log, so that nothing can fall between
@@ -149,11 +164,14 @@ impl Live {
                 due.failing.retain(|page| self.pages().contains_key(page));
                 if due.failing.is_empty() {
                     let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-                    self.turned.store(millis, Ordering::Relaxed);
+                    self.turned.store(millis.max(1), Ordering::Relaxed);
+                    self.residents.set_cut_off(false);
                 }
+                self.residents.tidy();
             }
             Done::Swept(Err(error)) => {
                 due.is_sweeping = false;
+                self.residents.set_cut_off(true);
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "the log cannot be read; trying again"
@@ -164,6 +182,7 @@ impl Live {
                 due.failing.remove(&page);
                 if let Err(error) = result {
                     due.failing.insert(page);
+                    self.residents.set_cut_off(true);
                     tracing::warn!(%page, error = &error as &dyn std::error::Error, "the log cannot be read; trying again");
                 }
             }

@@ -7,6 +7,8 @@ use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 use super::desk::{Ask, Desk};
+use super::present::Present;
+use super::resident::States;
 use super::ring::{Next, Ring};
 use super::shelf::{Found, Shelf};
 use crate::domain::audience::Audience;
@@ -31,6 +33,8 @@ pub(super) struct Watched {
     ring: OnceLock<RwLock<Ring>>,
     shelf: Mutex<Shelf>,
     desk: Mutex<Desk>,
+    /// The page as it stood at the ring's newest entries, if it is held in memory. Locked before the ring.
+    states: Mutex<States>,
     /// Tells followers that the ring has more.
     changed: watch::Sender<()>,
 }
@@ -42,6 +46,7 @@ impl Watched {
             ring: OnceLock::new(),
             shelf: Mutex::default(),
             desk: Mutex::default(),
+            states: Mutex::default(),
             changed: watch::Sender::new(()),
         }
     }
@@ -52,6 +57,71 @@ impl Watched {
 
     pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn states(&self) -> MutexGuard<'_, States> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The page's present state, if it is held.
+    pub(super) fn present(&self) -> Option<Arc<Present>> {
+        self.states().current().cloned()
+    }
+
+    /// The page's state just after an entry of the staff's stream, if it is held.
+    pub(super) fn present_at(&self, staff_number: u64) -> Option<Arc<Present>> {
+        self.states().at(staff_number).cloned()
+    }
+
+    pub(super) fn is_present(&self) -> bool {
+        self.states().current().is_some()
+    }
+
+    /// Estimated bytes of the present state.
+    pub(super) fn present_bytes(&self) -> usize {
+        self.states().current().map_or(0, |present| present.bytes())
+    }
+
+    /// The slug by which the page can be found, if it is held.
+    pub(super) fn present_slug(&self) -> Option<String> {
+        let present = self.present()?;
+        Some(present.parts().page.as_ref()?.slug.clone())
+    }
+
+    pub(super) fn drop_present(&self) {
+        self.states().clear();
+    }
+
+    /// Holds a state that was read from the database, brought up to what the ring has; `false` if the ring has moved on from it.
+    pub(super) fn begin_present(&self, mut present: Present) -> bool {
+        let mut states = self.states();
+        loop {
+            match self.after(Audience::Staff, present.number(Audience::Staff)) {
+                Next::Entry(_, entry) => present = present.after(&entry),
+                Next::Wait => break,
+                Next::Gone => return false,
+            }
+        }
+        states.begin(present);
+        true
+    }
+
+    /// Brings the state that is held past some entries. They come before the ring has them, so that no reader is shown an older
+    /// state than an event that it has seen.
+    fn advance_states(states: &mut States, entries: &[Arc<Entry>]) {
+        for entry in entries {
+            let Some(present) = states.current() else { return };
+            let number = present.number(Audience::Staff);
+            if entry.staff_number <= number {
+                continue;
+            }
+            if entry.staff_number == number + 1 {
+                let next = present.after(entry);
+                states.advance(next);
+            } else {
+                states.clear();
+            }
+        }
     }
 
     pub(super) fn has_begun(&self) -> bool {
@@ -176,6 +246,8 @@ impl Watched {
     pub(super) async fn fill(&self, snapshot: &Snapshot, extent: &Extent) -> Result<()> {
         let newest = newest(snapshot, self.page, extent).await?;
         let begun = Ring::begin(extent, &newest);
+        let mut states = self.states();
+        Watched::advance_states(&mut states, &newest);
         if let Err(begun) = self.ring.set(RwLock::new(begun))
             && let Some(ring) = self.ring.get()
         {
@@ -191,6 +263,8 @@ impl Watched {
         let Some(ring) = self.ring.get() else {
             return true;
         };
+        let mut states = self.states();
+        Watched::advance_states(&mut states, entries);
         let is_whole = ring.write().unwrap_or_else(PoisonError::into_inner).extend(entries);
         self.changed.send_replace(());
         is_whole

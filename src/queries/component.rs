@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
-use super::{Slice, View, Window};
+use super::{Key, Moment, Slice, View, Window};
 use crate::domain::component::{Component, ComponentGroup};
 use crate::domain::page::Page;
 use crate::domain::time::Timestamp;
 use crate::domain::uptime::{self, History, StatusChange, Uptime};
-use crate::entity::{self, component, component_change, component_group};
+use crate::entity::component_change::{self, Recorded};
+use crate::entity::{component, component_group};
 use crate::error::Result;
 
 /// The components with these ids, on pages that exist for the view's audience, in any order.
@@ -55,28 +56,36 @@ pub async fn groups_by_ids(view: &View, ids: &[Uuid]) -> Result<Vec<Arc<Componen
     Ok(found)
 }
 
-/// What became of a component, oldest first, up to the view's moment. Read together for all components an answer
-/// shows.
-async fn history(view: &View, component: Uuid) -> Result<Arc<Vec<component_change::Model>>> {
-    let read = |components: Vec<Uuid>| async move {
-        let rows = component_change::Entity::find()
-            .filter(component_change::Column::ComponentId.is_in(components))
-            .filter(component_change::Column::At.lte(view.instant().millis()))
-            .order_by_asc(component_change::Column::ComponentId)
-            .order_by_asc(component_change::Column::At)
-            .order_by_asc(component_change::Column::Id)
-            .all(view.db().await?)
-            .await?;
-        let mut histories: HashMap<Uuid, Vec<component_change::Model>> = HashMap::new();
-        for row in rows {
-            histories.entry(row.component_id).or_default().push(row);
-        }
-        Ok(histories
-            .into_iter()
-            .map(|(component, rows)| (component, Arc::new(rows)))
-            .collect())
+/// The statuses a component took, oldest first: from memory, or read together for all components that an answer shows.
+async fn history(view: &View, component: &Component) -> Result<Arc<Vec<Recorded>>> {
+    let present = match view.moment() {
+        Moment::Now => view.present(component.page).await,
+        Moment::Past(_) => None,
     };
-    view.histories().load(component, read).await
+    if let Some(history) = present.as_ref().and_then(|present| present.history(component.id)) {
+        return Ok(Arc::clone(history));
+    }
+    let history = view
+        .histories()
+        .load(component.id, |ids| read_histories(view, ids))
+        .await?;
+    if let Some(present) = present {
+        present.keep_history(component.id, &history);
+    }
+    Ok(history)
+}
+
+async fn read_histories(view: &View, components: Vec<Uuid>) -> Result<HashMap<Uuid, Arc<Vec<Recorded>>>> {
+    component_change::histories(view.tied_db().await?, components).await
+}
+
+/// The part of a history up to the view's moment: an update may have been dated a few minutes ahead.
+fn up_to_now<'a>(view: &View, history: &'a [Recorded]) -> &'a [Recorded] {
+    let length = history.partition_point(|recorded| recorded.at <= view.instant());
+    if let Some(next) = history.get(length) {
+        view.hold_until(next.at);
+    }
+    &history[..length]
 }
 
 /// How long a component was up, by day of its page's zone, up to the view's moment.
@@ -84,18 +93,15 @@ async fn history(view: &View, component: Uuid) -> Result<Arc<Vec<component_chang
 /// # Errors
 /// Those of the database.
 pub async fn uptime(view: &View, page: &Page, component: &Component, days: u16) -> Result<Uptime> {
-    let history = history(view, component.id).await?;
-    let mut changes = Vec::with_capacity(history.len());
-    for row in history.iter() {
-        changes.push(StatusChange {
-            at: Timestamp::from_millis(row.at),
-            to: entity::word(&row.to_status)?,
-        });
-    }
-    let from = match history.first() {
-        Some(first) => entity::word(&first.from_status)?,
-        None => component.status,
+    let history = history(view, component).await?;
+    let history = up_to_now(view, &history);
+    view.hold_until(next_minute(view.instant()));
+    let change = |recorded: &Recorded| StatusChange {
+        at: recorded.at,
+        to: recorded.to,
     };
+    let changes: Vec<StatusChange> = history.iter().map(change).collect();
+    let from = history.first().map_or(component.status, |first| first.from);
     // A component whose history was entered afterwards is known for longer than it has been here.
     let since = changes
         .first()
@@ -109,46 +115,36 @@ pub async fn uptime(view: &View, page: &Page, component: &Component, days: u16) 
     Ok(uptime::uptime(history, page.zone(), days))
 }
 
-/// A status a component took, with the update that gave it.
-#[derive(Clone, Debug)]
-pub struct Taken {
-    pub id: Uuid,
-    pub from: crate::domain::component::ComponentStatus,
-    pub to: crate::domain::component::ComponentStatus,
-    pub at: Timestamp,
+/// When a figure that grows with the clock is computed anew: whoever reads a page every few seconds is shown the same figure for up to a
+/// minute.
+fn next_minute(now: Timestamp) -> Timestamp {
+    const MINUTE: i64 = 60_000;
+    now.plus_millis(MINUTE - now.millis().rem_euclid(MINUTE))
 }
 
 /// The statuses a component took, newest first. An update that only named it is left out.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn status_changes(view: &View, component: Uuid, window: Window) -> Result<Slice<Taken>> {
-    let mut cursor = moves(view, component).cursor_by((component_change::Column::At, component_change::Column::Id));
-    super::window::apply(&mut cursor, &window);
-    let rows = cursor.all(view.db().await?).await?;
-    let taken = rows.into_iter().map(|row| {
-        Ok(Taken {
-            id: row.id,
-            from: entity::word(&row.from_status)?,
-            to: entity::word(&row.to_status)?,
-            at: Timestamp::from_millis(row.at),
-        })
-    });
-    Ok(Slice::cut(taken.collect::<Result<Vec<_>>>()?, &window))
+pub async fn status_changes(view: &View, component: &Component, window: Window) -> Result<Slice<Recorded>> {
+    let history = history(view, component).await?;
+    let key = |recorded: &Recorded| Key {
+        order: recorded.at.millis(),
+        id: recorded.id,
+    };
+    let newest_first = moves(up_to_now(view, &history)).rev();
+    Ok(Slice::of_descending(newest_first, &window, key))
 }
 
 /// How many statuses a component took.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn count_status_changes(view: &View, component: Uuid) -> Result<u64> {
-    Ok(moves(view, component).count(view.db().await?).await?)
+pub async fn count_status_changes(view: &View, component: &Component) -> Result<u64> {
+    let history = history(view, component).await?;
+    Ok(moves(up_to_now(view, &history)).count() as u64)
 }
 
-fn moves(view: &View, component: Uuid) -> sea_orm::Select<component_change::Entity> {
-    use sea_orm::sea_query::{Expr, ExprTrait};
-    component_change::Entity::find()
-        .filter(component_change::Column::ComponentId.eq(component))
-        .filter(component_change::Column::At.lte(view.instant().millis()))
-        .filter(Expr::col(component_change::Column::FromStatus).ne(Expr::col(component_change::Column::ToStatus)))
+fn moves(history: &[Recorded]) -> impl DoubleEndedIterator<Item = Recorded> {
+    history.iter().copied().filter(|recorded| recorded.from != recorded.to)
 }

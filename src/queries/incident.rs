@@ -1,6 +1,6 @@
 //! Finding incidents.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
@@ -15,6 +15,7 @@ use crate::domain::incident::{Incident, IncidentStatus};
 use crate::domain::time::Timestamp;
 use crate::entity::{self, component_change, incident, timeline_update};
 use crate::error::Result;
+use crate::live::{HeldIncident, Present};
 use crate::store::log::{self, Place};
 
 /// Which incidents are asked for; what is `None` asks for nothing.
@@ -51,14 +52,19 @@ impl Filter {
 
     fn matches(&self, incident: &Incident) -> bool {
         let affected = || incident.affected().into_iter().map(|affected| affected.component);
-        self.statuses
-            .as_ref()
-            .is_none_or(|statuses| statuses.contains(&incident.status))
-            && self.minimum_impact.is_none_or(|minimum| incident.impact() >= minimum)
+        self.matches_row(incident)
             && self
                 .components
                 .as_ref()
                 .is_none_or(|wanted| affected().any(|component| wanted.contains(&component)))
+    }
+
+    /// Whether all conditions hold that concern the incident's own values.
+    fn matches_row(&self, incident: &Incident) -> bool {
+        self.statuses
+            .as_ref()
+            .is_none_or(|statuses| statuses.contains(&incident.status))
+            && self.minimum_impact.is_none_or(|minimum| incident.impact() >= minimum)
             && self.started_after.is_none_or(|after| incident.started_at > after)
             && self.started_before.is_none_or(|before| incident.started_at < before)
             && self
@@ -120,10 +126,21 @@ pub fn key(incident: &Incident) -> Key {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list(view: &View, page: Uuid, filter: &Filter, window: Window) -> Result<Slice<Incident>> {
+pub async fn list(view: &View, page: Uuid, filter: &Filter, window: Window) -> Result<Slice<Arc<Incident>>> {
+    if let Some(present) = view.present(page).await {
+        let matching = held(view, page, &present, filter);
+        return Ok(Slice::of_descending(matching.cloned(), &window, |incident| {
+            key(incident)
+        }));
+    }
     if let Moment::Past(place) = view.moment() {
         let all = past_matching(view, page, place, filter).await?;
-        return Ok(Slice::of(all, &window, key, |own, other| own < other));
+        return Ok(Slice::of(
+            all,
+            &window,
+            |incident| key(incident),
+            |own, other| own < other,
+        ));
     }
     let db = view.db().await?;
     let mut cursor = select(view, page, filter).cursor_by((incident::Column::StartedAt, incident::Column::Id));
@@ -147,6 +164,9 @@ pub async fn list(view: &View, page: Uuid, filter: &Filter, window: Window) -> R
 /// # Errors
 /// Those of the database.
 pub async fn count(view: &View, page: Uuid, filter: &Filter) -> Result<u64> {
+    if let Some(present) = view.present(page).await {
+        return Ok(held(view, page, &present, filter).count() as u64);
+    }
     match view.moment() {
         Moment::Now => Ok(select(view, page, filter).count(view.db().await?).await?),
         Moment::Past(place) => Ok(past_matching(view, page, place, filter).await?.len() as u64),
@@ -157,7 +177,10 @@ pub async fn count(view: &View, page: Uuid, filter: &Filter) -> Result<u64> {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn active(view: &View, page: Uuid) -> Result<Vec<Incident>> {
+pub async fn active(view: &View, page: Uuid) -> Result<Vec<Arc<Incident>>> {
+    if let Some(present) = view.present(page).await {
+        return Ok(held(view, page, &present, &Filter::open()).cloned().collect());
+    }
     if let Moment::Past(place) = view.moment() {
         return past_matching(view, page, place, &Filter::open()).await;
     }
@@ -174,7 +197,7 @@ pub async fn active(view: &View, page: Uuid) -> Result<Vec<Incident>> {
             .order_by_desc(incident::Column::Id)
             .all(db)
             .await?;
-        let mut active: HashMap<Uuid, Vec<Incident>> = HashMap::new();
+        let mut active: HashMap<Uuid, Vec<Arc<Incident>>> = HashMap::new();
         for incident in seen(view, entity::incident::load(db, rows).await?) {
             active.entry(incident.page).or_default().push(incident);
         }
@@ -191,7 +214,7 @@ pub async fn active(view: &View, page: Uuid) -> Result<Vec<Incident>> {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn by_ids(view: &View, ids: &[Uuid]) -> Result<Vec<Incident>> {
+pub async fn by_ids(view: &View, ids: &[Uuid]) -> Result<Vec<Arc<Incident>>> {
     let db = view.db().await?;
     let rows = incident::Entity::find()
         .filter(incident::Column::Id.is_in(ids.iter().copied()))
@@ -206,22 +229,46 @@ pub async fn by_ids(view: &View, ids: &[Uuid]) -> Result<Vec<Incident>> {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn by_updates(view: &View, updates: &[Uuid]) -> Result<Vec<Incident>> {
+pub async fn by_updates(view: &View, updates: &[Uuid]) -> Result<Vec<Arc<Incident>>> {
     let owners = entity::timeline::owners(view.db().await?, updates).await?;
     by_ids(view, &owners).await
 }
 
-fn seen(view: &View, incidents: Vec<Incident>) -> Vec<Incident> {
+fn seen(view: &View, incidents: Vec<Incident>) -> Vec<Arc<Incident>> {
     incidents
         .into_iter()
         .filter_map(|incident| {
             let audience = view.audience_of(incident.page);
-            incident.exists_for(audience).then(|| incident.seen_by(audience))
+            incident
+                .exists_for(audience)
+                .then(|| Arc::new(incident.seen_by(audience)))
         })
         .collect()
 }
 
-async fn past_matching(view: &View, page: Uuid, place: Place, filter: &Filter) -> Result<Vec<Incident>> {
+/// The incidents of a page in memory that match, as the view's audience sees them, newest first.
+fn held<'a>(
+    view: &View,
+    page: Uuid,
+    present: &'a Present,
+    filter: &'a Filter,
+) -> impl DoubleEndedIterator<Item = &'a Arc<Incident>> {
+    let audience = view.audience_of(page);
+    let wanted: Option<HashSet<Uuid>> = filter
+        .components
+        .as_ref()
+        .map(|components| components.iter().copied().collect());
+    let names_one = move |held: &HeldIncident| {
+        let is_wanted = |wanted: &HashSet<Uuid>| held.components().iter().any(|component| wanted.contains(component));
+        wanted.as_ref().is_none_or(is_wanted)
+    };
+    present.incidents().iter().filter_map(move |held| {
+        let incident = held.seen_by(audience)?;
+        (filter.matches_row(incident) && names_one(held)).then_some(incident)
+    })
+}
+
+async fn past_matching(view: &View, page: Uuid, place: Place, filter: &Filter) -> Result<Vec<Arc<Incident>>> {
     let read = |pages: Vec<Uuid>| async move {
         let mut all = HashMap::new();
         for page in pages {

@@ -15,7 +15,10 @@ use crate::store::log::{self, Entry, Reach};
 /// Those of the database.
 pub async fn position(view: &View, page: Uuid) -> Result<Cursor> {
     let number = match view.moment() {
-        Moment::Now => reach(view, page).await?.head,
+        Moment::Now => match view.present(page).await {
+            Some(present) => present.number(view.audience_of(page)),
+            None => reach(view, page).await?.head,
+        },
         Moment::Past(place) => match view.audience_of(page) {
             crate::domain::audience::Audience::Public => place.public_number,
             crate::domain::audience::Audience::Staff => place.staff_number,

@@ -11,6 +11,7 @@ use crate::domain::event::{Subject, SubjectKind};
 use crate::domain::maintenance::{Maintenance, MaintenanceStatus};
 use crate::entity::{self, maintenance};
 use crate::error::Result;
+use crate::live::Present;
 use crate::store::log::{self, Place};
 
 /// Which maintenances are asked for; what is `None` asks for nothing.
@@ -60,10 +61,21 @@ pub fn key(maintenance: &Maintenance) -> Key {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn list(view: &View, page: Uuid, filter: &Filter, window: Window) -> Result<Slice<Maintenance>> {
+pub async fn list(view: &View, page: Uuid, filter: &Filter, window: Window) -> Result<Slice<Arc<Maintenance>>> {
+    if let Some(present) = view.present(page).await {
+        let matching = held(&present, filter);
+        return Ok(Slice::of_descending(matching.cloned(), &window, |maintenance| {
+            key(maintenance)
+        }));
+    }
     if let Moment::Past(place) = view.moment() {
         let all = past_matching(view, page, place, filter).await?;
-        return Ok(Slice::of(all, &window, key, |own, other| own < other));
+        return Ok(Slice::of(
+            all,
+            &window,
+            |maintenance| key(maintenance),
+            |own, other| own < other,
+        ));
     }
     let db = view.db().await?;
     let mut cursor = select(page, filter).cursor_by((maintenance::Column::ScheduledFor, maintenance::Column::Id));
@@ -74,7 +86,7 @@ pub async fn list(view: &View, page: Uuid, filter: &Filter, window: Window) -> R
         has_previous,
     } = Slice::cut(cursor.all(db).await?, &window);
     Ok(Slice {
-        items: entity::maintenance::load(db, items).await?,
+        items: shared(entity::maintenance::load(db, items).await?),
         has_next,
         has_previous,
     })
@@ -85,6 +97,9 @@ pub async fn list(view: &View, page: Uuid, filter: &Filter, window: Window) -> R
 /// # Errors
 /// Those of the database.
 pub async fn count(view: &View, page: Uuid, filter: &Filter) -> Result<u64> {
+    if let Some(present) = view.present(page).await {
+        return Ok(held(&present, filter).count() as u64);
+    }
     match view.moment() {
         Moment::Now => Ok(select(page, filter).count(view.db().await?).await?),
         Moment::Past(place) => Ok(past_matching(view, page, place, filter).await?.len() as u64),
@@ -95,7 +110,10 @@ pub async fn count(view: &View, page: Uuid, filter: &Filter) -> Result<u64> {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn active(view: &View, page: Uuid) -> Result<Vec<Maintenance>> {
+pub async fn active(view: &View, page: Uuid) -> Result<Vec<Arc<Maintenance>>> {
+    if let Some(present) = view.present(page).await {
+        return Ok(held(&present, &Filter::active()).cloned().collect());
+    }
     if let Moment::Past(place) = view.moment() {
         return past_matching(view, page, place, &Filter::active()).await;
     }
@@ -112,8 +130,8 @@ pub async fn active(view: &View, page: Uuid) -> Result<Vec<Maintenance>> {
             .order_by_desc(maintenance::Column::Id)
             .all(db)
             .await?;
-        let mut active: HashMap<Uuid, Vec<Maintenance>> = HashMap::new();
-        for maintenance in entity::maintenance::load(db, rows).await? {
+        let mut active: HashMap<Uuid, Vec<Arc<Maintenance>>> = HashMap::new();
+        for maintenance in shared(entity::maintenance::load(db, rows).await?) {
             active.entry(maintenance.page).or_default().push(maintenance);
         }
         Ok(active
@@ -129,7 +147,7 @@ pub async fn active(view: &View, page: Uuid) -> Result<Vec<Maintenance>> {
 ///
 /// # Errors
 /// Those of the database.
-pub async fn by_ids(view: &View, ids: &[Uuid]) -> Result<Vec<Maintenance>> {
+pub async fn by_ids(view: &View, ids: &[Uuid]) -> Result<Vec<Arc<Maintenance>>> {
     let db = view.db().await?;
     let rows = maintenance::Entity::find()
         .filter(maintenance::Column::Id.is_in(ids.iter().copied()))
@@ -137,19 +155,29 @@ pub async fn by_ids(view: &View, ids: &[Uuid]) -> Result<Vec<Maintenance>> {
         .await?;
     let pages = super::page::visible_of(view, rows.iter().map(|row| row.page_id)).await?;
     let rows = rows.into_iter().filter(|row| pages.contains(&row.page_id)).collect();
-    entity::maintenance::load(db, rows).await
+    Ok(shared(entity::maintenance::load(db, rows).await?))
 }
 
 /// The maintenances whose timelines hold these updates, on pages that exist for the view's audience, in any order.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn by_updates(view: &View, updates: &[Uuid]) -> Result<Vec<Maintenance>> {
+pub async fn by_updates(view: &View, updates: &[Uuid]) -> Result<Vec<Arc<Maintenance>>> {
     let owners = entity::timeline::owners(view.db().await?, updates).await?;
     by_ids(view, &owners).await
 }
 
-async fn past_matching(view: &View, page: Uuid, place: Place, filter: &Filter) -> Result<Vec<Maintenance>> {
+fn shared(maintenances: Vec<Maintenance>) -> Vec<Arc<Maintenance>> {
+    maintenances.into_iter().map(Arc::new).collect()
+}
+
+/// The maintenances of a page in memory that match, latest first.
+fn held<'a>(present: &'a Present, filter: &'a Filter) -> impl DoubleEndedIterator<Item = &'a Arc<Maintenance>> {
+    let all = present.maintenances().iter();
+    all.filter(|maintenance| filter.matches(maintenance))
+}
+
+async fn past_matching(view: &View, page: Uuid, place: Place, filter: &Filter) -> Result<Vec<Arc<Maintenance>>> {
     let read = |pages: Vec<Uuid>| async move {
         let mut all = HashMap::new();
         for page in pages {
@@ -158,7 +186,7 @@ async fn past_matching(view: &View, page: Uuid, place: Place, filter: &Filter) -
             let mut maintenances = Vec::new();
             for entry in entries {
                 if let Subject::Maintenance(maintenance) = &entry.payload.subject {
-                    maintenances.push(maintenance.clone());
+                    maintenances.push(Arc::new(maintenance.clone()));
                 }
             }
             maintenances.sort_by_key(|maintenance| std::cmp::Reverse(key(maintenance)));

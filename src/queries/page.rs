@@ -22,7 +22,11 @@ use crate::store::log::{self, Place};
 ///
 /// # Errors
 /// Those of the database.
-pub async fn by_slug(view: &View, slug: &str) -> Result<Option<Page>> {
+pub async fn by_slug(view: &View, slug: &str) -> Result<Option<Arc<Page>>> {
+    if let Some(present) = view.present_named(slug).await {
+        let page = present.parts().page.clone();
+        return Ok(page.filter(|page| view.sight().reaches(page)));
+    }
     // What is no slug names no page; PostgreSQL would not even take U+0000.
     if text::slug(slug).is_err() {
         return Ok(None);
@@ -33,7 +37,11 @@ pub async fn by_slug(view: &View, slug: &str) -> Result<Option<Page>> {
         .one(view.db().await?)
         .await?;
     let page = found.map(page::Model::into_domain).transpose()?;
-    Ok(page.filter(|page| view.sight().reaches(page)))
+    let page = page.filter(|page| view.sight().reaches(page));
+    if let Some(page) = &page {
+        view.hold(page.id);
+    }
+    Ok(page.map(Arc::new))
 }
 
 /// The page with an id, if it exists for the view's audience.
@@ -59,7 +67,7 @@ pub(super) async fn visible_of(view: &View, pages: impl IntoIterator<Item = Uuid
 ///
 /// # Errors
 /// `BeyondRetention` for an instant whose events have been pruned; those of the database.
-pub async fn as_of(now: &View, slug: &str, at: Timestamp) -> Result<Option<(Page, View)>> {
+pub async fn as_of(now: &View, slug: &str, at: Timestamp) -> Result<Option<(Arc<Page>, View)>> {
     let Some(present) = by_slug(now, slug).await? else {
         return Ok(None);
     };
@@ -75,7 +83,7 @@ pub async fn as_of(now: &View, slug: &str, at: Timestamp) -> Result<Option<(Page
     }
     let past = now.back_at(place);
     let stood = by_id(&past, present.id).await?;
-    Ok(stood.map(|page| (page.as_ref().clone(), past)))
+    Ok(stood.map(|page| (page, past)))
 }
 
 async fn is_pruned(view: &View, page: Uuid, place: Place) -> Result<bool> {

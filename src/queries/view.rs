@@ -4,25 +4,26 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::DatabaseTransaction;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::loader::Loader;
+use super::source::{Basis, Sources};
 use crate::app::App;
 use crate::domain::audience::Audience;
-use crate::domain::component::{Component, ComponentGroup, ComponentStatus};
 use crate::domain::event::{Subject, SubjectKind};
-use crate::domain::impact::{self, Condition};
 use crate::domain::incident::Incident;
 use crate::domain::maintenance::Maintenance;
 use crate::domain::page::Page;
+use crate::domain::parts::Parts;
 use crate::domain::role::Sight;
 use crate::domain::time::Timestamp;
-use crate::entity::{component, component_change, component_group, page};
+use crate::entity;
 use crate::error::{Error, Result};
-use crate::store::log::Place;
-use crate::store::{Snapshot, log};
+use crate::live::{History, Present};
+use crate::store::Snapshot;
+use crate::store::log::{self, Place};
 
 /// How many bytes of texts one answer may show: 32 MiB. A page of 50 incidents with ten updates of a kilobyte has one, as it
 /// was written and as HTML. What a document costs says nothing of how long the texts are that it asks for, and it may ask for
@@ -52,95 +53,46 @@ struct Inner {
     /// The page as an event carries it.
     carried: OnceLock<Arc<Page>>,
     parts: Loader<Uuid, Arc<Parts>>,
-    histories: Loader<Uuid, Arc<Vec<component_change::Model>>>,
-    incidents: Loader<Uuid, Arc<Vec<Incident>>>,
-    maintenances: Loader<Uuid, Arc<Vec<Maintenance>>>,
+    histories: Loader<Uuid, History>,
+    incidents: Loader<Uuid, Arc<Vec<Arc<Incident>>>>,
+    maintenances: Loader<Uuid, Arc<Vec<Arc<Maintenance>>>>,
 }
 
 /// What all views of one answer share.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Shared {
+    sources: Arc<Sources>,
     /// Or why it could not begin: whatever else is asked of the view is told the same, and does not wait for it again.
     snapshot: Arc<OnceCell<Result<Snapshot>>>,
     /// Bytes of the texts that are shown.
     shown: Arc<AtomicUsize>,
 }
 
-/// What a page consists of: bounded, so that it is read as a whole.
-#[derive(Debug, Default)]
-pub struct Parts {
-    pub page: Option<Arc<Page>>,
-    /// In the order they are shown.
-    pub groups: Vec<Arc<ComponentGroup>>,
-    /// In the order they are shown: groups and what stands in none by position, then the components of a group.
-    pub components: Vec<Arc<Component>>,
-    /// Those that were taken off: incidents still name them.
-    archived: Vec<Arc<Component>>,
-}
-
-impl Parts {
-    fn new(
-        page: Option<Page>,
-        mut groups: Vec<ComponentGroup>,
-        mut components: Vec<Component>,
-        archived: Vec<Component>,
-    ) -> Parts {
-        groups.sort_by_key(|group| (group.position, group.id));
-        let place: HashMap<Uuid, i32> = groups.iter().map(|group| (group.id, group.position)).collect();
-        components
-            .sort_by_key(|component| component.place(component.group.and_then(|group| place.get(&group).copied())));
-        Parts {
-            page: page.map(Arc::new),
-            groups: groups.into_iter().map(Arc::new).collect(),
-            components: components.into_iter().map(Arc::new).collect(),
-            archived: archived.into_iter().map(Arc::new).collect(),
+impl Shared {
+    fn new(is_from_memory: bool) -> Shared {
+        Shared {
+            sources: Arc::new(Sources::new(is_from_memory)),
+            snapshot: Arc::default(),
+            shown: Arc::default(),
         }
-    }
-
-    /// A component of this page, archived ones too.
-    pub fn component(&self, id: Uuid) -> Option<&Arc<Component>> {
-        self.components
-            .iter()
-            .chain(&self.archived)
-            .find(|component| component.id == id)
-    }
-
-    /// Where a component stands in the order they are shown; archived ones come last.
-    pub fn place(&self, id: Uuid) -> usize {
-        self.components
-            .iter()
-            .position(|component| component.id == id)
-            .unwrap_or(usize::MAX)
-    }
-
-    /// A group of this page.
-    pub fn group(&self, id: Uuid) -> Option<&Arc<ComponentGroup>> {
-        self.groups.iter().find(|group| group.id == id)
-    }
-
-    /// The components of a group.
-    pub fn in_group(&self, id: Uuid) -> impl Iterator<Item = &Arc<Component>> {
-        self.components
-            .iter()
-            .filter(move |component| component.group == Some(id))
-    }
-
-    /// What the page says of its components.
-    pub fn condition(&self) -> Condition {
-        let statuses: Vec<ComponentStatus> = self.components.iter().map(|component| component.status).collect();
-        impact::condition(&statuses)
     }
 }
 
 impl View {
-    /// What is in somebody's sight now.
+    /// What is in somebody's sight now, by the database alone.
     pub fn now(app: &Arc<App>, sight: Sight) -> View {
-        View::at(app, sight, Moment::Now, app.clock.now(), Shared::default())
+        View::at(app, sight, Moment::Now, app.clock.now(), Shared::new(false))
+    }
+
+    /// What is in somebody's sight now, by the states of pages that are held in memory as far as possible. Any read may fail with
+    /// `Moved`, after which [`View::now`] is to be used instead.
+    pub fn latest(app: &Arc<App>, sight: Sight) -> View {
+        View::at(app, sight, Moment::Now, app.clock.now(), Shared::new(true))
     }
 
     /// What was in somebody's sight at a place in the log.
     pub fn past(app: &Arc<App>, sight: Sight, place: Place) -> View {
-        View::at(app, sight, Moment::Past(place), place.at, Shared::default())
+        View::at(app, sight, Moment::Past(place), place.at, Shared::new(false))
     }
 
     /// What was in the same sight at a place in the log, by the same snapshot: however much of the past an answer
@@ -218,15 +170,60 @@ impl View {
         }
     }
 
-    pub(super) fn histories(&self) -> &Loader<Uuid, Arc<Vec<component_change::Model>>> {
+    /// What everything that was read through this view is a function of; `None` if that cannot be said.
+    pub fn basis(&self) -> Option<Basis> {
+        self.0.shared.sources.basis(self.sight())
+    }
+
+    /// Whether the answer must be made anew with [`View::now`], as a page changed while it was made.
+    pub fn is_moved(&self) -> bool {
+        self.0.shared.sources.is_moved()
+    }
+
+    /// Notes that what is shown depends on something else than pages, such as the caller.
+    pub fn untie(&self) {
+        self.0.shared.sources.untie();
+    }
+
+    /// Notes that what is shown changes with the clock, at the latest at this time.
+    pub fn hold_until(&self, until: Timestamp) {
+        self.0.shared.sources.hold_until(until);
+    }
+
+    /// The state of a page in memory, at the view's moment; `None` if the database is to be asked.
+    pub(super) async fn present(&self, page: Uuid) -> Option<Arc<Present>> {
+        match self.moment() {
+            Moment::Now => self.0.shared.sources.present(self.app(), page).await,
+            Moment::Past(place) => self.app().live.present_at(page, place.staff_number),
+        }
+    }
+
+    /// Has a page that is being read held in memory for the queries to come.
+    pub(super) fn hold(&self, page: Uuid) {
+        if self.0.shared.sources.is_from_memory() {
+            self.app().live.hold(page);
+        }
+    }
+
+    /// The present state of the page with a slug, if it is held in memory.
+    pub(super) async fn present_named(&self, slug: &str) -> Option<Arc<Present>> {
+        if !self.0.shared.sources.is_from_memory() {
+            return None;
+        }
+        let present = self.present(self.app().live.named(slug)?).await?;
+        let is_named = present.parts().page.as_ref().is_some_and(|page| page.slug == slug);
+        is_named.then_some(present)
+    }
+
+    pub(super) fn histories(&self) -> &Loader<Uuid, History> {
         &self.0.histories
     }
 
-    pub(super) fn incidents(&self) -> &Loader<Uuid, Arc<Vec<Incident>>> {
+    pub(super) fn incidents(&self) -> &Loader<Uuid, Arc<Vec<Arc<Incident>>>> {
         &self.0.incidents
     }
 
-    pub(super) fn maintenances(&self) -> &Loader<Uuid, Arc<Vec<Maintenance>>> {
+    pub(super) fn maintenances(&self) -> &Loader<Uuid, Arc<Vec<Arc<Maintenance>>>> {
         &self.0.maintenances
     }
 
@@ -235,7 +232,17 @@ impl View {
     /// # Errors
     /// `Unavailable` when no connection can be had in time.
     pub(super) async fn db(&self) -> Result<&DatabaseTransaction> {
-        match self.0.shared.snapshot.get_or_init(|| self.0.app.store.read()).await {
+        self.untie();
+        self.tied_db().await
+    }
+
+    /// The same for reading what belongs to a page whose state in memory was used: the answer still depends on that page alone.
+    ///
+    /// # Errors
+    /// As of [`View::db`].
+    pub(super) async fn tied_db(&self) -> Result<&DatabaseTransaction> {
+        let Shared { sources, snapshot, .. } = &self.0.shared;
+        match snapshot.get_or_init(|| sources.begin_snapshot(self.app())).await {
             Ok(snapshot) => Ok(snapshot.db()),
             Err(error) => Err(error.again()),
         }
@@ -246,12 +253,15 @@ impl View {
     /// # Errors
     /// Those of the database.
     pub async fn parts(&self, page: Uuid) -> Result<Arc<Parts>> {
+        if let Some(present) = self.present(page).await {
+            return Ok(Arc::clone(present.parts()));
+        }
         self.0.parts.load(page, |pages| self.read_parts(pages)).await
     }
 
     async fn read_parts(&self, pages: Vec<Uuid>) -> Result<HashMap<Uuid, Arc<Parts>>> {
         match self.moment() {
-            Moment::Now => present_parts(self.db().await?, pages).await,
+            Moment::Now => entity::parts::load(self.db().await?, pages).await,
             Moment::Past(place) => {
                 let mut all = HashMap::new();
                 for page in pages {
@@ -261,45 +271,6 @@ impl View {
             }
         }
     }
-}
-
-async fn present_parts(db: &DatabaseTransaction, pages: Vec<Uuid>) -> Result<HashMap<Uuid, Arc<Parts>>> {
-    let found = page::Entity::find()
-        .filter(page::Column::Id.is_in(pages.clone()))
-        .filter(page::Column::ArchivedAt.is_null())
-        .all(db)
-        .await?;
-    let groups = component_group::Entity::find()
-        .filter(component_group::Column::PageId.is_in(pages.clone()))
-        .filter(component_group::Column::ArchivedAt.is_null())
-        .all(db)
-        .await?;
-    let components = component::Entity::find()
-        .filter(component::Column::PageId.is_in(pages))
-        .all(db)
-        .await?;
-
-    let mut groups_of: HashMap<Uuid, Vec<ComponentGroup>> = HashMap::new();
-    for row in groups {
-        groups_of.entry(row.page_id).or_default().push(row.into_domain());
-    }
-    let mut components_of: HashMap<Uuid, (Vec<Component>, Vec<Component>)> = HashMap::new();
-    for row in components {
-        let (present, archived) = components_of.entry(row.page_id).or_default();
-        let kept = if row.archived_at.is_none() { present } else { archived };
-        kept.push(row.into_domain()?);
-    }
-    found
-        .into_iter()
-        .map(|row| {
-            let (present, archived) = components_of.remove(&row.id).unwrap_or_default();
-            let groups = groups_of.remove(&row.id).unwrap_or_default();
-            Ok((
-                row.id,
-                Arc::new(Parts::new(Some(row.into_domain()?), groups, present, archived)),
-            ))
-        })
-        .collect()
 }
 
 async fn past_parts(db: &DatabaseTransaction, page: Uuid, place: Place) -> Result<Parts> {

@@ -93,6 +93,29 @@ impl<T> Slice<T> {
         }
     }
 
+    /// The window on a whole list in memory that lists its items from the greatest key to the smallest. Only as many items are taken
+    /// as the window holds.
+    pub(super) fn of_descending(
+        all: impl DoubleEndedIterator<Item = T>,
+        window: &Window,
+        key: impl Fn(&T) -> Key,
+    ) -> Slice<T> {
+        let inside = |item: &T| {
+            let own = key(item);
+            window.after.is_none_or(|after| own < after) && window.before.is_none_or(|before| own > before)
+        };
+        let inside = all.filter(inside);
+        let mut items: Vec<T> = if window.from_end {
+            inside.rev().take(window.limit + 1).collect()
+        } else {
+            inside.take(window.limit + 1).collect()
+        };
+        if window.from_end {
+            items.reverse();
+        }
+        Slice::cut(items, window)
+    }
+
     /// The window on a whole list that is at hand, in list order; `is_after` tells whether an item's key comes after
     /// another in that order.
     pub fn of(all: Vec<T>, window: &Window, key: impl Fn(&T) -> Key, is_after: impl Fn(Key, Key) -> bool) -> Slice<T> {

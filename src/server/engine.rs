@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_graphql::{Request, Response};
 
 use crate::app::App;
-use crate::graphql::Schema;
 use crate::graphql::selection::{self, Rendered, Selections, Started};
+use crate::graphql::{self, Schema};
 use crate::item::Ready;
 use crate::transport::{Engine, Executed, Follower, Rendering, RequestId, Subscription};
 
@@ -28,7 +28,7 @@ impl Engine for Api {
     type Follower = selection::Follower<Rendering>;
 
     async fn execute(&self, request: Request) -> Executed {
-        self.schema.execute(request).await.into()
+        graphql::execute(&self.schema, request).await.response.into()
     }
 
     async fn subscribe(&self, request: Request, after: Option<String>) -> Subscription<Self::Follower> {

@@ -14,6 +14,7 @@ use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::bell::Bell;
+use super::committed::Committed;
 use super::hold::{Held, Hold};
 use super::listen::Ear;
 use super::setting;
@@ -80,6 +81,7 @@ pub struct Store {
     bell: Bell,
     pub(super) ear: Ear,
     epoch: Epoch,
+    pub(super) committed: Committed,
     /// Of SQLite's file, until the connections to it are closed.
     _hold: Option<Hold>,
 }
@@ -130,6 +132,7 @@ impl Store {
             bell,
             ear,
             epoch,
+            committed: Committed::default(),
             _hold: hold,
         })
     }
@@ -142,6 +145,11 @@ impl Store {
     /// Rings after every commit, with the page that changed. Who lags behind looks at every page.
     pub fn doorbell(&self) -> broadcast::Receiver<Uuid> {
         self.bell.subscribe()
+    }
+
+    /// The number of the newest event of a page that this node has committed; 0 if there is none.
+    pub fn committed(&self, page: Uuid) -> u64 {
+        self.committed.of(page)
     }
 
     pub(super) const fn bell(&self) -> &Bell {

@@ -121,7 +121,7 @@ impl Extent {
     }
 }
 
-fn number(stored: i64) -> Result<u64> {
+pub(super) fn number(stored: i64) -> Result<u64> {
     u64::try_from(stored).map_err(|_| Error::Corrupt(format!("the event number {stored}")))
 }
 

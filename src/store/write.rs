@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::Store;
 use super::audit::{self, Deed, Head};
 use super::bell::Bell;
+use super::committed::Committed;
 use crate::clock::Clock;
 use crate::domain::audience::Audience;
 #[cfg(feature = "seeded-bugs")]
@@ -81,6 +82,7 @@ pub struct Write {
     /// Given back after the transaction has ended.
     _turn: OwnedSemaphorePermit,
     bell: Bell,
+    committed: Committed,
     author: Author,
     action: &'static str,
     now: Timestamp,
@@ -109,6 +111,7 @@ impl Store {
             transaction,
             _turn: turn,
             bell,
+            committed: self.committed.clone(),
             author,
             action,
             now,
@@ -201,8 +204,9 @@ impl Write {
         let nothing = Batch::new(self.db());
         let changes = std::mem::replace(&mut self.changes, nothing);
         let page = self.page.filter(|_| !events.is_empty());
+        let mut appended = None;
         match page {
-            Some(page) => self.append(page, changes, events).await?,
+            Some(page) => appended = Some((page, self.append(page, changes, events).await?)),
             None => changes.send(self.db()).await?,
         }
         if let Some(token) = self.noted {
@@ -213,6 +217,9 @@ impl Write {
             self.bell.ring(page);
         }
         self.transaction.commit().await?;
+        if let Some((page, number)) = appended {
+            self.committed.note(page, number);
+        }
         if let Some(page) = page.filter(|_| !seeded(Bug::BellBeforeCommit)) {
             self.bell.ring(page);
         }
@@ -222,7 +229,9 @@ impl Write {
     /// Raises the heads and writes the events under the numbers that gives. The row of the heads stays locked to the
     /// commit, so numbers become visible in order, and a rollback gives them back; it is locked after all other rows,
     /// so that writers of one page wait for one another as briefly as can be.
-    async fn append(&self, page: Uuid, mut changes: Batch, events: Vec<Event>) -> Result<()> {
+    ///
+    /// Returns the staff's head.
+    async fn append(&self, page: Uuid, mut changes: Batch, events: Vec<Event>) -> Result<u64> {
         if self.db().get_database_backend() == DbBackend::Postgres {
             std::mem::replace(&mut changes, Batch::new(self.db()))
                 .send(self.db())
@@ -286,7 +295,8 @@ impl Write {
         batch.add(&heads);
         batch.add(&audit::insertion(entry));
         batch.add(&event::Entity::insert_many(rows));
-        batch.send(self.db()).await
+        batch.send(self.db()).await?;
+        super::log::number(staff_head)
     }
 
     /// Waits for those who have locked the heads, and locks them. SQLite's transaction has locked all there is. None, as

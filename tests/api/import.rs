@@ -128,7 +128,7 @@ async fn components_stand_as_they_were_captured() {
         let tracking = named("Tracking");
         assert_eq!(tracking.status, ComponentStatus::DegradedPerformance);
         assert_eq!(tracking.created_at, at("2021-03-01T08:00:00.250Z"));
-        let history = queries::component::status_changes(&view, tracking.id, EVERYTHING).await;
+        let history = queries::component::status_changes(&view, tracking, EVERYTHING).await;
         assert_eq!(
             history.expect("it answers").items.len(),
             1,

@@ -28,6 +28,7 @@ mod log;
 mod maintenance;
 mod markdown;
 mod migrations;
+mod memory;
 mod mutated;
 #[path = "../mutator/mutator.rs"]
 mod mutator;

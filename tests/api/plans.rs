@@ -8,7 +8,7 @@ use allclear::store::Author;
 use serde_json::{Value, json};
 
 use crate::support::database::{Test, noon};
-use crate::support::for_each_database;
+use crate::support::for_each_database_unheld;
 use crate::support::import::fixture;
 use crate::support::plan::Planner;
 use crate::support::statements::recorded;
@@ -263,7 +263,7 @@ async fn run_beside(test: &Test, recording: &mut Recording) {
 
 #[tokio::test]
 async fn no_query_reads_the_whole_of_a_table_that_grows() {
-    for_each_database(async |test| {
+    for_each_database_unheld(async |test| {
         let mut recording = Recording {
             statements: BTreeSet::new(),
         };
@@ -316,7 +316,7 @@ async fn no_query_reads_the_whole_of_a_table_that_grows() {
 
 #[tokio::test]
 async fn a_query_without_an_index_is_caught() {
-    for_each_database(async |test| {
+    for_each_database_unheld(async |test| {
         let planner = Planner::new(test).await;
         let parameter = if test.is_postgres() { "$1" } else { "?" };
         for (statement, is_scan) in [

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::database::{ADMIN, Test, noon};
-use crate::support::for_each_database;
+use crate::support::for_each_database_unheld;
 use crate::support::words::id;
 
 /// Everything a status page shows.
@@ -92,7 +92,7 @@ async fn count(test: &Test, document: &str, variables: Value, place: &str, expec
 
 #[tokio::test]
 async fn a_page_takes_the_same_statements_however_much_it_shows() {
-    for_each_database(async |test| {
+    for_each_database_unheld(async |test| {
         fill(test, "small", 3, 5).await;
         fill(test, "large", 30, 50).await;
         let place = "/page/incidents/nodes";
@@ -108,7 +108,7 @@ async fn a_page_takes_the_same_statements_however_much_it_shows() {
 
 #[tokio::test]
 async fn a_list_of_pages_takes_the_same_statements_however_many_there_are() {
-    for_each_database(async |test| {
+    for_each_database_unheld(async |test| {
         let document = "query($first: Int!) { pages(first: $first) { totalCount nodes {
             name status { indicator } components { name group { name } uptime(days: 7) { percentage } }
             activeIncidents { title affectedComponents { component { name } } } activeMaintenances { title } } } }";
@@ -128,7 +128,7 @@ async fn a_list_of_pages_takes_the_same_statements_however_many_there_are() {
 
 #[tokio::test]
 async fn things_refetched_together_are_read_together() {
-    for_each_database(async |test| {
+    for_each_database_unheld(async |test| {
         fill(test, "large", 12, 12).await;
         let document = "{ page(slug: \"large\") { incidents(first: 12) { nodes { id } } components { id } } }";
         let data = test.data(document, json!({})).await;
@@ -152,7 +152,7 @@ async fn things_refetched_together_are_read_together() {
 
 #[tokio::test]
 async fn the_audit_takes_the_same_statements_however_much_it_lists() {
-    for_each_database(async |test| {
+    for_each_database_unheld(async |test| {
         for number in 0..5 {
             let page = test.page(&format!("page-{number}")).await;
             let (_, text) = test.token("MANAGER", Some(&[&page])).await;
@@ -184,7 +184,7 @@ async fn the_audit_takes_the_same_statements_however_much_it_lists() {
 
 #[tokio::test]
 async fn the_pages_of_a_token_are_read_together() {
-    for_each_database(async |test| {
+    for_each_database_unheld(async |test| {
         let mut pages = Vec::new();
         for number in 0..10 {
             pages.push(test.page(&format!("page-{number}")).await);
@@ -206,7 +206,7 @@ async fn the_pages_of_a_token_are_read_together() {
 
 #[tokio::test]
 async fn who_asks_costs_no_read_but_one_look_at_a_token_in_a_while() {
-    for_each_database(async |test| {
+    for_each_database_unheld(async |test| {
         test.page("shop").await;
         let (_, text) = test.token("VIEWER", None).await;
         let ask = async |token: Option<&str>| {

@@ -15,6 +15,6 @@ pub(crate) mod state;
 pub(crate) mod statements;
 pub(crate) mod words;
 
-pub(crate) use database::{for_each_database, for_each_database_trusting};
+pub(crate) use database::{for_each_database, for_each_database_trusting, for_each_database_unheld};
 pub(crate) use harm::{blameless, harmless};
 pub(crate) use state::unchanged;

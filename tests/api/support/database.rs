@@ -47,6 +47,15 @@ pub(crate) async fn for_each_database<F: AsyncFn(&Test)>(body: F) {
     for_each_database_with(Settings::default(), Config::default(), body).await;
 }
 
+/// The same with no page held in memory, so that every query reads the database.
+pub(crate) async fn for_each_database_unheld<F: AsyncFn(&Test)>(body: F) {
+    let settings = Settings {
+        page_memory: 0,
+        ..Settings::default()
+    };
+    for_each_database_with(settings, Config::default(), body).await;
+}
+
 /// The same with settings of its own.
 pub(crate) async fn for_each_database_with<F: AsyncFn(&Test)>(settings: Settings, config: Config, body: F) {
     for place in places().await {

@@ -69,19 +69,21 @@ impl Importing {
 
     pub(crate) async fn page(&self, slug: &str) -> Page {
         let page = queries::page::by_slug(&self.view(), slug).await.expect("it answers");
-        page.expect("the page is there")
+        page.expect("the page is there").as_ref().clone()
     }
 
     pub(crate) async fn incidents(&self, page: &Page) -> Vec<Incident> {
         let filter = queries::incident::Filter::default();
         let list = queries::incident::list(&self.view(), page.id, &filter, EVERYTHING).await;
-        list.expect("it answers").items
+        let items = list.expect("it answers").items;
+        items.iter().map(|item| item.as_ref().clone()).collect()
     }
 
     pub(crate) async fn maintenances(&self, page: &Page) -> Vec<Maintenance> {
         let filter = queries::maintenance::Filter::default();
         let list = queries::maintenance::list(&self.view(), page.id, &filter, EVERYTHING).await;
-        list.expect("it answers").items
+        let items = list.expect("it answers").items;
+        items.iter().map(|item| item.as_ref().clone()).collect()
     }
 
     /// How many rows each table has, and where the log stands.
