@@ -212,6 +212,10 @@ impl Authenticate for Door {
         sender.pass.account()
     }
 
+    fn view(&self, sender: &Sender) -> Option<Vec<u8>> {
+        Some(sender.pass.sight().key())
+    }
+
     fn ended(&self, sender: &Sender) -> Option<BoxFuture<'static, ()>> {
         sender.pass.ended().map(FutureExt::boxed)
     }

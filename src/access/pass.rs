@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use super::BOOTSTRAP;
 use super::issuer::Visitor;
 use super::keyring::Key;
+use crate::domain::role::{Scope, Sight};
 
 /// What somebody was let in with.
 #[derive(Clone, Debug)]
@@ -40,6 +41,17 @@ impl Pass {
                 Some(async move { visitor.ended().await }.right_future())
             }
         }
+    }
+
+    /// What its holder sees.
+    pub fn sight(&self) -> Sight {
+        let scope = match &self.proof {
+            Proof::Nothing => return Sight::Public,
+            Proof::Bootstrap => &Scope::All,
+            Proof::Key(key) => &key.holder.scope,
+            Proof::Jwt(visitor) => &visitor.holder.scope,
+        };
+        Sight::Staff(scope.clone())
     }
 
     /// Who pays for what is asked with it, whatever they show: who signs in gets JWTs without end. None where that is whoever

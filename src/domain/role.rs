@@ -60,6 +60,18 @@ impl Sight {
     /// All there is.
     pub const ALL: Sight = Sight::Staff(Scope::All);
 
+    /// A text that is the same for those who see the same, and for no others; empty for the public.
+    pub fn key(&self) -> Vec<u8> {
+        match self {
+            Sight::Public => Vec::new(),
+            Sight::Staff(Scope::All) => b"*".to_vec(),
+            Sight::Staff(Scope::Pages(pages)) => {
+                let ids = pages.iter().flat_map(|page| *page.as_bytes());
+                std::iter::once(b'#').chain(ids).collect()
+            }
+        }
+    }
+
     /// As whom they see a page.
     pub fn audience_of(&self, page: Uuid) -> Audience {
         match self {

@@ -14,7 +14,7 @@ use crate::queries::{Basis, View};
 #[derive(Debug)]
 pub struct Executed {
     pub response: Response,
-    /// `None` if it cannot be said for how long the same request would get the same answer.
+    /// Of a query: `None` if it cannot be said for how long the same request would get the same answer.
     pub basis: Option<Basis>,
 }
 
@@ -60,7 +60,10 @@ pub async fn execute(schema: &Schema, request: Request) -> Executed {
         return Executed { response, basis: None };
     }
     let is_plain = response.errors.is_empty() && response.http_headers.is_empty();
-    let basis = view.and_then(View::basis).filter(|_| is_plain);
+    // What reads nothing, such as introspection, stays the same for as long as the server runs.
+    let basis = view
+        .map_or_else(|| Some(Basis::default()), View::basis)
+        .filter(|_| is_plain);
     Executed { response, basis }
 }
 

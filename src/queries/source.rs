@@ -15,7 +15,7 @@ use crate::live::Present;
 use crate::store::{Snapshot, log};
 
 /// What an answer is a function of, beside its request and whose view it is: it may be given again for as long as all of it holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Basis {
     /// The pages that were read, as which audience, and the number that stream of their log had come to.
     pub pages: Vec<(Uuid, Audience, u64)>,

@@ -3,24 +3,32 @@
 use std::sync::Arc;
 
 use async_graphql::{Request, Response};
+use uuid::Uuid;
 
 use crate::app::App;
+use crate::domain::audience::Audience;
 use crate::graphql::selection::{self, Rendered, Selections, Started};
 use crate::graphql::{self, Schema};
 use crate::item::Ready;
-use crate::transport::{Engine, Executed, Follower, Rendering, RequestId, Subscription};
+use crate::queries::Basis;
+use crate::transport::{Engine, Executed, Follower, Rendering, RequestId, Subscription, Validity};
 
 /// What executes the API.
 #[derive(Clone)]
 pub(super) struct Api {
+    app: Arc<App>,
     schema: Schema,
     selections: Arc<Selections<Rendering>>,
 }
 
 impl Api {
     pub(super) fn new(app: Arc<App>, schema: Schema) -> Api {
-        let selections = Arc::new(Selections::new(app, schema.clone()));
-        Api { schema, selections }
+        let selections = Arc::new(Selections::new(Arc::clone(&app), schema.clone()));
+        Api {
+            app,
+            schema,
+            selections,
+        }
     }
 }
 
@@ -28,7 +36,16 @@ impl Engine for Api {
     type Follower = selection::Follower<Rendering>;
 
     async fn execute(&self, request: Request) -> Executed {
-        graphql::execute(&self.schema, request).await.response.into()
+        let graphql::Executed { response, basis } = graphql::execute(&self.schema, request).await;
+        let holds = |basis| -> Arc<dyn Validity> {
+            let app = Arc::clone(&self.app);
+            Arc::new(BasisHolds { app, basis })
+        };
+        Executed {
+            response,
+            work: None,
+            validity: basis.map(holds),
+        }
     }
 
     async fn subscribe(&self, request: Request, after: Option<String>) -> Subscription<Self::Follower> {
@@ -36,6 +53,21 @@ impl Engine for Api {
             Started::Alone(responses) => Subscription::Alone(responses),
             Started::Shared(follower) => Subscription::Shared(follower),
         }
+    }
+}
+
+/// An answer is right while the logs of its pages stand where they stood, and its time has not come.
+struct BasisHolds {
+    app: Arc<App>,
+    basis: Basis,
+}
+
+impl Validity for BasisHolds {
+    fn is_current(&self) -> bool {
+        let is_due = self.basis.until.is_some_and(|until| self.app.clock.now() >= until);
+        let stands =
+            |(page, audience, number): &(Uuid, Audience, u64)| self.app.live.number(*page, *audience) == Some(*number);
+        !is_due && self.basis.pages.iter().all(stands)
     }
 }
 

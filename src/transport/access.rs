@@ -42,6 +42,12 @@ pub trait Authenticate: Clone + Send + Sync + 'static {
         None
     }
 
+    /// Names what a sender may see: two senders with the same name get the same answer to the same query, and no others do. `None`
+    /// if answers to this sender must not be kept. The public's name is empty.
+    fn view(&self, _sender: &Self::Sender) -> Option<Vec<u8>> {
+        None
+    }
+
     /// Waits until the sender's token opens nothing any more, which ends what it subscribed to, and its WebSocket; none for
     /// a sender whom that cannot happen to, who then costs nothing.
     fn ended(&self, _sender: &Self::Sender) -> Option<BoxFuture<'static, ()>> {

@@ -1,6 +1,7 @@
 //! What executes: the schema, as the edge sees it, and what of its subscriptions many can share.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use async_graphql::{Executor, Request, Response};
 use futures_util::stream::BoxStream;
@@ -30,11 +31,24 @@ pub struct Executed {
     /// The work that was measured, in units of cost ([`Limits::cost`](super::preflight::Limits)); `None` if nothing was
     /// measured, in which case the static cost stands.
     pub work: Option<u64>,
+    /// Until when others who send the same request, and may see the same, can be given the same answer; `None` if that cannot be
+    /// told.
+    pub validity: Option<Arc<dyn Validity>>,
+}
+
+/// Tells whether an answer that is kept is still right.
+pub trait Validity: Send + Sync + 'static {
+    /// Whether the same request would get the same answer now. It is asked for each request: it must take next to no time.
+    fn is_current(&self) -> bool;
 }
 
 impl From<Response> for Executed {
     fn from(response: Response) -> Executed {
-        Executed { response, work: None }
+        Executed {
+            response,
+            work: None,
+            validity: None,
+        }
     }
 }
 

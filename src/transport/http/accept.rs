@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use crate::transport::RequestError;
 
 /// The form of an answer, and how the client came to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::transport) enum Media {
     /// `application/graphql-response+json`: the status says what the answer is.
     GraphqlResponse,
