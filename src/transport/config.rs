@@ -28,6 +28,9 @@ pub struct Config {
     /// How much one token or address may ask for; none for as much as it likes. By default 10,000 a second, and 200,000 at
     /// once: a page with all its parts costs some hundreds, and an office behind one address has many readers.
     pub rate: Option<Rate>,
+    /// By how much the answer to a request past the rate limit is delayed: 250 ms. A client that waits for its answers then
+    /// sends 4 such requests a second on a connection, and a person notices no difference.
+    pub rate_limit_delay: Duration,
     /// How many sockets and streams may be open: 100,000, and 2,000 from one address, for the same offices. Connections of any
     /// kind are bounded by the files that the process may have open.
     pub room: Room,
@@ -50,6 +53,7 @@ impl Default for Config {
                 cost: const { NonZeroU32::new(10_000).expect("it is not 0") },
                 burst: const { NonZeroU32::new(200_000).expect("it is not 0") },
             }),
+            rate_limit_delay: Duration::from_millis(250),
             room: Room {
                 in_all: Some(100_000),
                 per_address: Some(2_000),

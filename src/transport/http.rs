@@ -26,7 +26,7 @@ use super::engine::Engine;
 use super::preflight::Checked;
 use super::router::Edge;
 use super::server::Link;
-use super::throttle::{Payer, REFUSED, RETRY_AFTER};
+use super::throttle::{Charge, RETRY_AFTER};
 use super::{RequestError, RequestId, documents, origin, preflight};
 pub(super) use accept::Media;
 use accept::StreamMedia;
@@ -83,7 +83,7 @@ pub(super) async fn graphql<E: Engine, A: Authenticate>(
     let answered = AssertUnwindSafe(answer(&edge, &request_id, accepted, request)).catch_unwind();
     match answered.await {
         Ok(Ok(response)) => response,
-        Ok(Err(error)) => refuse(accepted.plain(), error),
+        Ok(Err(error)) => edge.refuse(accepted.plain(), error).await,
         Err(_) => {
             tracing::error!(%request_id, "a resolver panicked");
             refuse(accepted.plain(), RequestError::internal(&request_id))
@@ -99,17 +99,24 @@ async fn answer<E: Engine, A: Authenticate>(
 ) -> Result<Response, RequestError> {
     let (parts, content) = request.into_parts();
     let credentials = Credentials::of(&parts, &edge.config.proxies);
+    let (sender, payer) = edge.let_in(&credentials).await?;
+    edge.throttle.check(payer)?;
     let request = match parts.method {
-        Method::POST => body::posted(&parts.headers, content, &edge.config).await?,
-        _ => body::in_query(parts.uri.query().unwrap_or_default())?,
+        Method::POST => {
+            let bytes = body::posted(&parts.headers, content, &edge.config).await?;
+            edge.throttle.charge_bytes(payer, bytes.len())?;
+            body::in_json(&bytes, &edge.config.limits)?
+        }
+        _ => {
+            let query = parts.uri.query().unwrap_or_default();
+            edge.throttle.charge_bytes(payer, query.len())?;
+            body::in_query(query, &edge.config.limits)?
+        }
     };
-    let checked = edge.check(asking_cost(request, &parts.headers));
-    if checked.is_err() {
-        edge.throttle.charge(Payer::Address(credentials.address()), REFUSED)?;
-    }
+    let checked = edge.check_for(payer, asking_cost(request, &parts.headers))?;
     let operation = checked
         .as_ref()
-        .map_or(OperationType::Query, |checked| checked.operation);
+        .map_or(OperationType::Query, |(checked, _)| checked.operation);
     match operation {
         OperationType::Mutation if parts.method != Method::POST => {
             let message = "GET is for queries and subscriptions: send mutations as POST.";
@@ -126,18 +133,12 @@ async fn answer<E: Engine, A: Authenticate>(
     }
     match accepted.stream {
         Some(stream) if operation == OperationType::Subscription || accepted.media.is_none() => {
-            let (sender, payer) = edge.let_in(&credentials).await?;
-            if let Ok(checked) = &checked {
-                edge.throttle.charge(payer, checked.cost)?;
-            }
             let session = Session::only(edge, &parts, credentials.address(), stream, request_id)?;
             Ok(session.run_only(Arc::new(sender), request_id, checked, last_event_id(&parts)))
         }
         _ => {
-            let checked = checked?;
-            let (sender, payer) = edge.let_in(&credentials).await?;
-            edge.throttle.charge(payer, checked.cost)?;
-            plain(edge, request_id, accepted.plain(), &sender, checked).await
+            let (checked, charge) = checked?;
+            plain(edge, request_id, accepted.plain(), &sender, checked, charge).await
         }
     }
 }
@@ -149,10 +150,15 @@ async fn plain<E: Engine, A: Authenticate>(
     media: Media,
     sender: &A::Sender,
     checked: Checked,
+    charge: Charge,
 ) -> Result<Response, RequestError> {
     let request = edge.access.admit(sender, request_id, checked.request).await?;
-    let response = edge.engine.execute(request).await.response;
-    Ok(respond(media, Answer::new(response, checked.manner, request_id)))
+    let executed = edge.engine.execute(request).await;
+    edge.throttle.settle(charge, executed.work);
+    Ok(respond(
+        media,
+        Answer::new(executed.response, checked.manner, request_id),
+    ))
 }
 
 /// A request that asks for its cost, if a header does: not every client can set extensions.

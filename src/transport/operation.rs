@@ -20,6 +20,7 @@ use super::envelope::Envelope;
 use super::fanout::{Fanouts, Seat};
 use super::preflight::Checked;
 use super::rendering::{Payload, Rendering, Verdict};
+use super::throttle::{Charge, Throttle};
 use super::{RequestError, RequestId};
 use crate::item::{Item, Ready};
 use crate::seeded::{self, Bug};
@@ -133,6 +134,9 @@ pub(super) struct Start<E: Engine, A: Authenticate> {
     pub(super) sender: Arc<A::Sender>,
     pub(super) request_id: RequestId,
     pub(super) fanouts: Arc<Fanouts>,
+    pub(super) throttle: Arc<Throttle>,
+    /// What was charged for it.
+    pub(super) charge: Charge,
     /// Where its results go.
     pub(super) seat: Seat,
     /// Where a subscription resumes, if the client says so beside the request.
@@ -174,8 +178,13 @@ impl<E: Engine, A: Authenticate> Start<E, A> {
                 Subscription::Shared(follower) => return until(ended, shared(follower, self.fanouts, self.seat)),
             },
             OperationType::Query | OperationType::Mutation => {
-                let engine = self.engine;
-                stream::once(apart(async move { engine.execute(request).await.response })).boxed()
+                let (engine, throttle, charge) = (self.engine, self.throttle, self.charge);
+                let executing = async move {
+                    let executed = engine.execute(request).await;
+                    throttle.settle(charge, executed.work);
+                    executed.response
+                };
+                stream::once(apart(executing)).boxed()
             }
         };
         let (request_id, mut manner) = (self.request_id, checked.manner);

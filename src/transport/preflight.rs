@@ -81,6 +81,11 @@ pub fn check(mut request: Request, limits: &Limits) -> Result<Checked, RequestEr
     })
 }
 
+/// Refuses a document that is too long, before anything else is done with it.
+pub(super) fn check_bytes(request: &Request, limits: &Limits) -> Result<(), RequestError> {
+    limits.bytes(request.query.len())
+}
+
 /// Decides whether a document by itself could be executed, whatever operation of it and with whatever variables.
 pub(super) fn check_document(document: &str, limits: &Limits) -> Result<(), RequestError> {
     limits.bytes(document.len())?;

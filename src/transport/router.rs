@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_graphql::Request;
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 
@@ -16,9 +16,10 @@ use super::fanout::{Fanouts, Seat};
 use super::graphiql::Explorer;
 use super::http::{Media, Streams, refuse};
 use super::operation::Start;
+use super::penalty::Penalties;
 use super::place::Places;
 use super::preflight::{self, Checked};
-use super::throttle::{Payer, Throttle, WRONG_TOKEN};
+use super::throttle::{Charge, Payer, RATE_LIMITED, REQUEST, Throttle, WRONG_TOKEN};
 use super::{Config, Connections, RequestError, RequestId, browser, http, request_id, websocket};
 
 const GRAPHQL: &str = "/graphql";
@@ -37,11 +38,14 @@ pub(super) struct Edge<E, A: Authenticate> {
     pub(super) streams: Arc<Streams<A>>,
     pub(super) throttle: Arc<Throttle>,
     pub(super) places: Arc<Places>,
+    penalties: Arc<Penalties>,
 }
 
 impl<E: Engine, A: Authenticate> Edge<E, A> {
     /// Decides whether a request may be executed, once its document is known.
     pub(super) fn check(&self, request: Request) -> Result<Checked, RequestError> {
+        // Before it is hashed: that takes longer than refusing it.
+        preflight::check_bytes(&request, &self.config.limits)?;
         let (request, fresh) = self.documents.find(request)?;
         let checked = preflight::check(request, &self.config.limits)?;
         if let Some(fresh) = fresh {
@@ -50,9 +54,52 @@ impl<E: Engine, A: Authenticate> Edge<E, A> {
         Ok(checked)
     }
 
+    /// Decides whether a request may be executed, and charges for it either way: for the execution, or for refusing it.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` if the payer cannot pay; inside, why the request is refused.
+    pub(super) fn check_for(
+        &self,
+        payer: Payer,
+        request: Request,
+    ) -> Result<Result<(Checked, Charge), RequestError>, RequestError> {
+        let document_bytes = request.query.len();
+        match self.check(request) {
+            Ok(checked) => {
+                let charge = self.throttle.charge_execution(payer, checked.cost)?;
+                Ok(Ok((checked, charge)))
+            }
+            Err(error) => {
+                self.throttle.charge_refused(payer, document_bytes)?;
+                Ok(Err(error))
+            }
+        }
+    }
+
+    /// Answers a request that is refused. The answer to a client past its rate limit is delayed, so that one that keeps
+    /// sending does not keep this server busy with refusals.
+    pub(super) async fn refuse(&self, media: Media, error: RequestError) -> Response {
+        let is_rate_limited = error.code == RATE_LIMITED;
+        let mut response = refuse(media, error);
+        if is_rate_limited && !self.penalties.serve(self.connections.stop().token()).await {
+            // There are too many of them already. A connection costs the client more than a request.
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        response
+    }
+
     /// What runs an operation on a connection that lasts.
-    pub(super) fn start(&self, sender: Arc<A::Sender>, request_id: RequestId, seat: Seat) -> Start<E, A> {
+    pub(super) fn start(
+        &self,
+        sender: Arc<A::Sender>,
+        request_id: RequestId,
+        seat: Seat,
+        charge: Charge,
+    ) -> Start<E, A> {
         Start {
+            throttle: Arc::clone(&self.throttle),
+            charge,
             engine: self.engine.clone(),
             access: self.access.clone(),
             sender,
@@ -73,13 +120,13 @@ impl<E: Engine, A: Authenticate> Edge<E, A> {
             }
             Err(Refused::Unauthenticated) => {
                 self.throttle
-                    .charge(Payer::Address(credentials.address()), WRONG_TOKEN)?;
+                    .charge(Payer::Address(credentials.address()), REQUEST + WRONG_TOKEN)?;
                 Err(Refused::Unauthenticated.into())
             }
             Err(refused) => {
                 // Looking has cost something, whatever would have come of it.
                 if credentials.has_any() {
-                    self.throttle.charge(Payer::Address(credentials.address()), 0)?;
+                    self.throttle.charge(Payer::Address(credentials.address()), REQUEST)?;
                 }
                 Err(refused.into())
             }
@@ -105,6 +152,7 @@ where
         access,
         throttle: Arc::new(Throttle::new(config.rate)),
         places: Places::new(config.room),
+        penalties: Arc::new(Penalties::new(config.rate_limit_delay)),
         documents: Arc::new(Documents::new(&config)),
         config: Arc::clone(&config),
         connections,

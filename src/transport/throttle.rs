@@ -1,43 +1,68 @@
-//! How much one sender may ask for: by whom its token or JWT stands for, or, without either, by its address; each document by
-//! what it costs.
+//! Rate limits: how much work one account or, without a token, one address may cause.
+//!
+//! Work is counted in units of cost ([`Limits::cost`](super::preflight::Limits)); one unit is about 5 µs of CPU. A request
+//! pays in steps: for its bytes before they are parsed, for its static cost before it is executed, and for the difference to
+//! the measured work afterwards. The last step needs refunds and debts, which is why the bucket is our own.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use governor::clock::{Clock, DefaultClock};
-use governor::middleware::NoOpMiddleware;
-use governor::state::keyed::HashMapStateStore;
-use governor::{Quota, RateLimiter};
 use sha2::{Digest, Sha256};
 
 use super::RequestError;
 use super::address::Address;
 
-/// What a request costs beside its document.
-const REQUEST: u64 = 10;
+/// What receiving any request costs, beside its bytes.
+const RECEIVED: u64 = 1;
 
-/// What a document costs that is refused before it is executed: parsing one takes longer than executing a small one.
-pub(super) const REFUSED: u64 = 100;
+/// How many bytes of a request cost one unit: reading and parsing 1 KiB of JSON takes about 5 µs.
+const BYTES_PER_UNIT: u64 = 1 << 10;
+
+/// What executing a request costs beside its document: authentication, preflight, answer. With [`RECEIVED`], a small request
+/// costs 10 units more than its document.
+const EXECUTED: u64 = 9;
+
+/// What a request costs that needs a token to be looked up, a connection to be upgraded, or the like, and executes nothing.
+pub(super) const REQUEST: u64 = RECEIVED + EXECUTED;
+
+/// The least that a refused document costs: parsing one takes longer than executing a small one.
+const REFUSED: u64 = 100;
+
+/// How many bytes of a refused document cost one unit. The preflight spends at most 2 ms, or 400 units, on 64 KiB; with
+/// [`REFUSED`] a document of that size pays 400.
+const REFUSED_BYTES_PER_UNIT: u64 = 218;
 
 /// What a wrong token costs the address it comes from. There are more of them than anybody could try.
 pub(super) const WRONG_TOKEN: u64 = 200;
 
-/// How many senders are remembered: some 6 MB. Who is within its rate for long enough is forgotten before.
+/// What answering from a cache costs: 1 unit, so that a company behind one address can send several thousand such requests
+/// a second.
+const HIT: u64 = 1;
+
+/// How far a payer can get into debt, in seconds of its rate. Measured work may exceed the static cost; a debt that is not
+/// bounded would lock out an account for hours after one mistake.
+const MAX_DEBT_SECONDS: f64 = 60.0;
+
+/// How many payers are remembered: some 6 MB. A payer whose bucket is empty again is forgotten before.
 const MAX_SENDERS: usize = 100_000;
 
-/// How many share a rate among them once there are more. More senders than that are an attack, and those who are not part
-/// of it still have a share that is not the attackers' alone.
+/// How many buckets are shared once there are more payers. More than that are an attack, and a payer that is not part of it
+/// still has a share that is not the attackers' alone.
 const SHARES: u16 = 1_024;
 
-/// How often those are forgotten who are within their rate.
+/// How often empty buckets are forgotten.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// Where an answer says, in seconds, when to come again: in `extensions`, and as the header `Retry-After`.
+/// The answer's hint, in seconds, when to retry: in `extensions`, and as the header `Retry-After`.
 pub(super) const RETRY_AFTER: &str = "retryAfter";
 
-/// How much a sender may ask for, by [`preflight::Limits::cost`](super::preflight::Limits)'s measure.
+/// The code of answers to requests past the rate limit.
+pub(super) const RATE_LIMITED: &str = "RATE_LIMITED";
+
+/// How much one payer may ask for, in units of cost ([`preflight::Limits::cost`](super::preflight::Limits)).
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
     /// In each second.
@@ -49,7 +74,7 @@ pub struct Rate {
 /// Who is charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Payer {
-    /// Somebody who was let in with a token, by a hash: all are as long, and as likely to share as any other.
+    /// The account of a valid token, by a hash: all are as long, and as likely to share as any other.
     Account([u8; 16]),
     Address(Address),
     /// One of many that share.
@@ -57,7 +82,7 @@ pub(super) enum Payer {
 }
 
 impl Payer {
-    /// What a sender is known by.
+    /// Who pays for requests of an account, or from an address without one.
     pub(super) fn of(account: Option<&[u8]>, address: Address) -> Payer {
         match account {
             Some(account) => {
@@ -82,200 +107,237 @@ impl Payer {
     }
 }
 
-type Senders<C> = RateLimiter<Payer, HashMapStateStore<Payer>, C, NoOpMiddleware<<C as Clock>::Instant>>;
-
-/// What everybody has asked for lately.
-pub(super) struct Throttle<C: Clock = DefaultClock> {
-    /// None where nothing is limited.
-    limited: Option<Limited<C>>,
+/// What a charge has taken from a payer's budget; [`Throttle::settle`] compares it with the measured work.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "a charge is settled after the execution"]
+pub(super) struct Charge {
+    payer: Payer,
+    /// Units that stand for the execution itself.
+    execution: u64,
 }
 
-struct Limited<C: Clock> {
-    senders: Senders<C>,
-    clock: C,
-    burst: NonZeroU32,
+/// A leaky bucket: units that were spent and have not yet drained at the rate.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    /// Units; above the burst, the payer is in debt.
+    spent: f64,
+    /// When `spent` was true, since the throttle began.
+    at: Duration,
+}
+
+/// Every payer's recent spending.
+pub(super) struct Throttle {
+    /// None where nothing is limited.
+    limited: Option<Limited>,
+}
+
+struct Limited {
+    /// Units that drain from a bucket in each second.
+    rate: f64,
+    /// Units that a bucket holds.
+    burst: f64,
     max_senders: usize,
-    swept: Mutex<Instant>,
+    clock: Ticks,
+    buckets: Mutex<Buckets>,
+}
+
+#[derive(Default)]
+struct Buckets {
+    of: HashMap<Payer, Bucket>,
+    swept: Duration,
+}
+
+/// Time since the throttle began. Tests let it stand still.
+type Ticks = Box<dyn Fn() -> Duration + Send + Sync>;
+
+impl Charge {
+    /// Who was charged.
+    #[expect(dead_code, reason = "the events of a subscription are charged to who started it")]
+    pub(super) const fn payer(&self) -> Payer {
+        self.payer
+    }
 }
 
 impl Throttle {
     pub(super) fn new(rate: Option<Rate>) -> Throttle {
-        Throttle::with(rate, DefaultClock::default(), MAX_SENDERS)
+        let began = Instant::now();
+        Throttle::with(rate, Box::new(move || began.elapsed()), MAX_SENDERS)
     }
-}
 
-impl<C: Clock + Clone> Throttle<C> {
-    fn with(rate: Option<Rate>, clock: C, max_senders: usize) -> Throttle<C> {
+    fn with(rate: Option<Rate>, clock: Ticks, max_senders: usize) -> Throttle {
         let limited = rate.map(|rate| Limited {
-            senders: RateLimiter::new(
-                Quota::per_second(rate.cost).allow_burst(rate.burst),
-                HashMapStateStore::default(),
-                clock.clone(),
-            ),
-            clock,
-            burst: rate.burst,
+            rate: f64::from(rate.cost.get()),
+            burst: f64::from(rate.burst.get()),
             max_senders,
-            swept: Mutex::new(Instant::now()),
+            clock,
+            buckets: Mutex::default(),
         });
         Throttle { limited }
     }
 
-    /// Charges somebody for a request that costs so much beside being one.
+    /// Refuses a payer whose budget is used up, before anything is done for the request. Charges nothing.
     ///
     /// # Errors
-    /// `RATE_LIMITED` for who has asked for too much lately.
-    pub(super) fn charge(&self, payer: Payer, cost: u64) -> Result<(), RequestError> {
+    /// `RATE_LIMITED` if not even a request of no bytes could be paid for.
+    pub(super) fn check(&self, payer: Payer) -> Result<(), RequestError> {
         match &self.limited {
-            Some(limited) => limited.charge(payer, cost.saturating_add(REQUEST)),
+            Some(limited) => limited.affordable(payer, RECEIVED),
             None => Ok(()),
+        }
+    }
+
+    /// Charges a request for its bytes, before they are parsed.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` if the budget does not suffice.
+    pub(super) fn charge_bytes(&self, payer: Payer, bytes: usize) -> Result<(), RequestError> {
+        self.charge(payer, RECEIVED.saturating_add(bytes as u64 / BYTES_PER_UNIT))
+    }
+
+    /// Charges an operation's static cost, before it is executed. Settle it afterwards.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` if the budget does not suffice.
+    pub(super) fn charge_execution(&self, payer: Payer, cost: u64) -> Result<Charge, RequestError> {
+        let taken = match &self.limited {
+            Some(limited) => limited.take(payer, cost.saturating_add(EXECUTED))?,
+            None => 0,
+        };
+        Ok(Charge {
+            payer,
+            execution: taken.saturating_sub(EXECUTED),
+        })
+    }
+
+    /// Charges for a document that was refused: in proportion to the work of refusing it.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` if the budget does not suffice.
+    pub(super) fn charge_refused(&self, payer: Payer, document_bytes: usize) -> Result<(), RequestError> {
+        self.charge(
+            payer,
+            (EXECUTED + REFUSED).saturating_add(document_bytes as u64 / REFUSED_BYTES_PER_UNIT),
+        )
+    }
+
+    /// Charges for an answer that came from a cache; call it instead of every other charge.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` if the budget does not suffice.
+    #[expect(dead_code, reason = "called by the read cache")]
+    pub(super) fn charge_hit(&self, payer: Payer) -> Result<(), RequestError> {
+        self.charge(payer, HIT)
+    }
+
+    /// Charges a number of units.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` if the budget does not suffice; nothing is charged then.
+    pub(super) fn charge(&self, payer: Payer, units: u64) -> Result<(), RequestError> {
+        match &self.limited {
+            Some(limited) => limited.take(payer, units).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Charges for work that was done already, whether or not the budget suffices: a payer may get into debt.
+    pub(super) fn charge_work(&self, payer: Payer, units: u64) {
+        if let Some(limited) = &self.limited {
+            limited.adjust(payer, units as f64);
+        }
+    }
+
+    /// Replaces what was charged for an execution by the work that was measured: refunds or charges the difference. If
+    /// nothing was measured, the static cost stands.
+    pub(super) fn settle(&self, charge: Charge, work: Option<u64>) {
+        if let (Some(limited), Some(work)) = (&self.limited, work) {
+            limited.adjust(charge.payer, work as f64 - charge.execution as f64);
         }
     }
 }
 
-impl<C: Clock + Clone> Limited<C> {
-    fn charge(&self, payer: Payer, cost: u64) -> Result<(), RequestError> {
-        let payer = self.admit(payer);
-        // Who has asked for nothing for a while may ask for anything that is not refused as such.
-        let cost = u32::try_from(cost).unwrap_or(u32::MAX).min(self.burst.get());
-        let cost = NonZeroU32::new(cost).unwrap_or(NonZeroU32::MIN);
-        let Ok(Err(not_until)) = self.senders.check_key_n(&payer, cost) else {
-            return Ok(());
-        };
-        let wait = not_until.wait_time_from(self.clock.now());
-        Err(rate_limited(wait))
+impl Limited {
+    /// Takes units from a budget, and returns how many.
+    fn take(&self, payer: Payer, units: u64) -> Result<u64, RequestError> {
+        let now = (self.clock)();
+        let mut buckets = self.buckets();
+        let payer = self.admit(&mut buckets, payer, now);
+        let bucket = buckets.of.entry(payer).or_insert(Bucket { spent: 0.0, at: now });
+        let spent = self.drain(bucket, now);
+        let (units, needed) = self.capped(units);
+        if spent + needed > self.burst {
+            return Err(self.rate_limited(spent + needed));
+        }
+        bucket.spent = spent + needed;
+        Ok(units)
     }
 
-    /// Makes room for a sender; where there is none it shares with others.
-    fn admit(&self, payer: Payer) -> Payer {
-        if self.is_to_be_swept() {
-            self.senders.retain_recent();
-            self.senders.shrink_to_fit();
+    /// Whether units could be taken.
+    fn affordable(&self, payer: Payer, units: u64) -> Result<(), RequestError> {
+        let now = (self.clock)();
+        let mut buckets = self.buckets();
+        let payer = self.admit(&mut buckets, payer, now);
+        let Some(bucket) = buckets.of.get_mut(&payer) else {
+            return Ok(());
+        };
+        let needed = self.drain(bucket, now) + self.capped(units).1;
+        match needed > self.burst {
+            true => Err(self.rate_limited(needed)),
+            false => Ok(()),
         }
-        match self.senders.len() >= self.max_senders {
+    }
+
+    /// Adds to, or takes from, what was spent.
+    fn adjust(&self, payer: Payer, units: f64) {
+        let now = (self.clock)();
+        let mut buckets = self.buckets();
+        let payer = self.admit(&mut buckets, payer, now);
+        let bucket = buckets.of.entry(payer).or_insert(Bucket { spent: 0.0, at: now });
+        let most = self.burst + self.rate * MAX_DEBT_SECONDS;
+        bucket.spent = (self.drain(bucket, now) + units).clamp(0.0, most);
+    }
+
+    /// What a bucket holds now.
+    fn drain(&self, bucket: &mut Bucket, now: Duration) -> f64 {
+        let passed = now.saturating_sub(bucket.at).as_secs_f64();
+        bucket.spent = (bucket.spent - passed * self.rate).max(0.0);
+        bucket.at = now;
+        bucket.spent
+    }
+
+    /// After a silence, anything may be asked for that is not refused as such, whatever the burst is.
+    fn capped(&self, units: u64) -> (u64, f64) {
+        let most = self.burst as u64;
+        let units = units.min(most);
+        (units, units as f64)
+    }
+
+    /// Makes room for a payer; where there is none it shares with others.
+    fn admit(&self, buckets: &mut Buckets, payer: Payer, now: Duration) -> Payer {
+        if now.saturating_sub(buckets.swept) >= SWEEP {
+            buckets.swept = now;
+            buckets.of.retain(|_, bucket| self.drain(bucket, now) > 0.0);
+            buckets.of.shrink_to(self.max_senders / 8);
+        }
+        match buckets.of.len() >= self.max_senders && !buckets.of.contains_key(&payer) {
             true => payer.share(),
             false => payer,
         }
     }
 
-    fn is_to_be_swept(&self) -> bool {
-        let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = swept.elapsed() >= SWEEP;
-        if is_due {
-            *swept = Instant::now();
-        }
-        is_due
+    fn buckets(&self) -> MutexGuard<'_, Buckets> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-fn rate_limited(wait: Duration) -> RequestError {
-    // Whole seconds, as the header has them, and not less than it takes.
-    let seconds = wait.as_secs() + 1;
-    let message = format!("You have asked for too much lately; try again in {seconds} s.");
-    RequestError::new("RATE_LIMITED", StatusCode::TOO_MANY_REQUESTS, message).with(RETRY_AFTER, seconds)
+    /// The refusal of a charge that would bring a bucket to this many units.
+    fn rate_limited(&self, spent: f64) -> RequestError {
+        let wait = (spent - self.burst) / self.rate;
+        // Whole seconds, as the header has them, and not less than it takes.
+        let seconds = wait.max(0.0) as u64 + 1;
+        let message = format!("You have asked for too much lately; try again in {seconds} s.");
+        RequestError::new(RATE_LIMITED, StatusCode::TOO_MANY_REQUESTS, message).with(RETRY_AFTER, seconds)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
-
-    use governor::clock::FakeRelativeClock;
-
-    use super::*;
-
-    /// A rate of 100 a second and 1,000 at once.
-    fn throttle(max_senders: usize) -> (Throttle<FakeRelativeClock>, FakeRelativeClock) {
-        let number = |number| NonZeroU32::new(number).expect("not 0");
-        let rate = Rate {
-            cost: number(100),
-            burst: number(1_000),
-        };
-        let clock = FakeRelativeClock::default();
-        (Throttle::with(Some(rate), clock.clone(), max_senders), clock)
-    }
-
-    fn sender(number: u32) -> Payer {
-        Payer::of(None, IpAddr::V4(Ipv4Addr::from_bits(number)).into())
-    }
-
-    fn seconds(charged: Result<(), RequestError>) -> String {
-        let error = charged.expect_err("it is too much");
-        assert_eq!((error.code, error.status.as_u16()), ("RATE_LIMITED", 429));
-        error.extensions[0].1.to_string()
-    }
-
-    #[test]
-    fn who_asks_for_too_much_is_told_when_to_come_again_and_nobody_else_is() {
-        let (throttle, clock) = throttle(10);
-
-        throttle.charge(sender(1), 990).expect("a burst");
-        assert_eq!(seconds(throttle.charge(sender(1), 240)), "3");
-        throttle.charge(sender(2), 990).expect("somebody else");
-        clock.advance(Duration::from_millis(2_500));
-        throttle.charge(sender(1), 240).expect("it has waited");
-        assert_eq!(seconds(throttle.charge(sender(1), 0)), "1");
-    }
-
-    #[test]
-    fn an_account_is_charged_wherever_it_comes_from_and_not_its_address() {
-        let (throttle, _) = throttle(10);
-        let (here, there) = (IpAddr::V4(Ipv4Addr::from_bits(1)), IpAddr::V4(Ipv4Addr::from_bits(2)));
-
-        throttle
-            .charge(Payer::of(Some(b"account"), here.into()), 990)
-            .expect("a burst");
-
-        seconds(throttle.charge(Payer::of(Some(b"account"), there.into()), 0));
-        throttle.charge(Payer::of(None, here.into()), 990).expect("the address");
-        throttle
-            .charge(Payer::of(Some(b"other"), here.into()), 990)
-            .expect("another account");
-    }
-
-    #[test]
-    fn what_costs_more_than_a_burst_has_its_turn_after_a_silence() {
-        let (throttle, _) = throttle(10);
-
-        throttle.charge(sender(1), u64::MAX).expect("it has been silent");
-
-        assert_eq!(seconds(throttle.charge(sender(1), u64::MAX)), "11");
-    }
-
-    #[test]
-    fn no_more_senders_are_remembered_than_there_is_room_for() {
-        let (throttle, _) = throttle(50);
-        for number in 0..100_000 {
-            // Some are told to come again.
-            let _ = throttle.charge(sender(number), 0);
-        }
-
-        let limited = throttle.limited.as_ref().expect("it is limited");
-        let remembered = limited.senders.len();
-        assert!(remembered <= 50 + usize::from(SHARES), "{remembered}");
-        // Those who share cannot have more by coming from elsewhere: they have used up what they share.
-        seconds(throttle.charge(sender(100_001), 990));
-    }
-
-    #[test]
-    fn who_is_within_its_rate_is_forgotten() {
-        let (throttle, clock) = throttle(50);
-        for number in 0..50 {
-            throttle.charge(sender(number), 0).expect("a little");
-        }
-        clock.advance(Duration::from_secs(60));
-
-        let limited = throttle.limited.as_ref().expect("it is limited");
-        *limited.swept.lock().expect("nobody panics") -= SWEEP;
-        throttle.charge(sender(51), 0).expect("a little");
-
-        assert_eq!(limited.senders.len(), 1);
-    }
-
-    #[test]
-    fn nothing_is_charged_where_nothing_is_limited() {
-        let throttle = Throttle::new(None);
-
-        for _ in 0..1_000 {
-            throttle.charge(sender(1), u64::MAX).expect("no limit");
-        }
-    }
-}
+mod tests;

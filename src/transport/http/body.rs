@@ -1,16 +1,17 @@
 //! Reads the GraphQL request out of an HTTP request.
 
 use async_graphql::Request;
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value as Json};
 use tokio::time::timeout;
 
 use super::accept::is_utf8;
-use crate::transport::{Config, RequestError, parameters};
+use crate::transport::preflight::Limits;
+use crate::transport::{Config, RequestError, json, parameters};
 
-/// The request in the body of a POST.
-pub(super) async fn posted(headers: &HeaderMap, body: Body, config: &Config) -> Result<Request, RequestError> {
+/// The body of a POST. Nothing of it is parsed yet.
+pub(super) async fn posted(headers: &HeaderMap, body: Body, config: &Config) -> Result<Bytes, RequestError> {
     is_json(headers)?;
     let too_large = || {
         let message = format!("The body may be at most {} bytes.", config.body_limit);
@@ -19,7 +20,7 @@ pub(super) async fn posted(headers: &HeaderMap, body: Body, config: &Config) -> 
     if body.size_hint().lower() > config.body_limit as u64 {
         return Err(too_large());
     }
-    let bytes = timeout(config.body_timeout, axum::body::to_bytes(body, config.body_limit))
+    timeout(config.body_timeout, axum::body::to_bytes(body, config.body_limit))
         .await
         .map_err(|_| {
             RequestError::new(
@@ -29,27 +30,39 @@ pub(super) async fn posted(headers: &HeaderMap, body: Body, config: &Config) -> 
             )
         })?
         // The other cause, a connection that broke, leaves nobody to answer.
-        .map_err(|_| too_large())?;
-    match serde_json::from_slice(&bytes) {
+        .map_err(|_| too_large())
+}
+
+/// The request in a JSON body. A batch is recognised by its first character and not read further.
+pub(super) fn in_json(body: &[u8], limits: &Limits) -> Result<Request, RequestError> {
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        let message = "Batches are not taken: send one request at a time.";
+        return Err(RequestError::new("BATCHING_DISABLED", StatusCode::BAD_REQUEST, message));
+    }
+    match json::read(body, limits) {
         Ok(Json::Object(members)) => parameters::request(members),
-        Ok(Json::Array(_)) => Err(RequestError::new(
-            "BATCHING_DISABLED",
-            StatusCode::BAD_REQUEST,
-            "Batches are not taken: send one request at a time.",
-        )),
         Ok(_) => Err(RequestError::malformed("The body must be a JSON object.")),
-        Err(error) => Err(RequestError::malformed(format!("The body is not JSON: {error}."))),
+        Err(json::Unreadable::TooMany(error)) => Err(error),
+        Err(json::Unreadable::Invalid(error)) => {
+            Err(RequestError::malformed(format!("The body is not JSON: {error}.")))
+        }
     }
 }
 
 /// The request in the query string of a GET.
-pub(super) fn in_query(query: &str) -> Result<Request, RequestError> {
+pub(super) fn in_query(query: &str, limits: &Limits) -> Result<Request, RequestError> {
     let mut members = Map::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let value = match &*name {
             "query" | "documentId" | "operationName" => Json::String(value.into_owned()),
-            "variables" | "extensions" => serde_json::from_str(&value)
-                .map_err(|error| RequestError::malformed(format!("`{name}` is not JSON: {error}.")))?,
+            "variables" | "extensions" => {
+                json::read(value.as_bytes(), limits).map_err(|unreadable| match unreadable {
+                    json::Unreadable::TooMany(error) => error,
+                    json::Unreadable::Invalid(error) => {
+                        RequestError::malformed(format!("`{name}` is not JSON: {error}."))
+                    }
+                })?
+            }
             _ => continue,
         };
         if members.insert(name.clone().into_owned(), value).is_some() {
@@ -94,8 +107,9 @@ mod tests {
 
     #[test]
     fn a_query_string_holds_a_request() {
-        let request = in_query("query=query+A(%24x%3AInt)%7Ba%7D&operationName=A&variables=%7B%22x%22%3A1%7D&other=1")
-            .expect("a request");
+        let query = "query=query+A(%24x%3AInt)%7Ba%7D&operationName=A&variables=%7B%22x%22%3A1%7D&other=1";
+
+        let request = in_query(query, &Limits::default()).expect("a request");
 
         assert_eq!(request.query, "query A($x:Int){a}");
         assert_eq!(request.operation_name.as_deref(), Some("A"));
@@ -111,7 +125,20 @@ mod tests {
             "query=a&variables=7",
             "query=a&extensions=[]",
         ] {
-            assert_eq!(in_query(query).expect_err("malformed").code, "BAD_REQUEST", "{query}");
+            let error = in_query(query, &Limits::default()).expect_err("malformed");
+            assert_eq!(error.code, "BAD_REQUEST", "{query}");
+        }
+    }
+
+    #[test]
+    fn a_batch_is_refused_by_its_first_character() {
+        for batch in ["[", " \n\t[{", "[[[[", "[noise"] {
+            let error = in_json(batch.as_bytes(), &Limits::default()).expect_err("a batch");
+            assert_eq!(error.code, "BATCHING_DISABLED", "{batch}");
+        }
+        for malformed in ["", " ", "7", "{", "{}]", "\"[\""] {
+            let error = in_json(malformed.as_bytes(), &Limits::default()).expect_err("malformed");
+            assert_eq!(error.code, "BAD_REQUEST", "{malformed}");
         }
     }
 

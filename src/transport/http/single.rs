@@ -21,7 +21,7 @@ use crate::transport::access::{Authenticate, Credentials};
 use crate::transport::address::Address;
 use crate::transport::engine::Engine;
 use crate::transport::router::Edge;
-use crate::transport::throttle::REFUSED;
+use crate::transport::throttle::REQUEST;
 use crate::transport::websocket::message::MAX_ID;
 use crate::transport::{RequestError, RequestId, origin};
 
@@ -65,8 +65,8 @@ pub(in crate::transport) async fn reserve<E: Engine, A: Authenticate>(
 ) -> Response {
     let credentials = Credentials::of_headers(request.headers(), request.extensions(), &edge.config.proxies);
     let let_in = edge.let_in(&credentials).await;
-    if let Err(error) = let_in.and_then(|(_, payer)| edge.throttle.charge(payer, 0)) {
-        return refuse(Media::Assumed, error);
+    if let Err(error) = let_in.and_then(|(_, payer)| edge.throttle.charge(payer, REQUEST)) {
+        return edge.refuse(Media::Assumed, error).await;
     }
     let patience = edge.config.websocket.init_timeout;
     let mut streams = lock(&edge.streams.0);
@@ -113,7 +113,10 @@ pub(in crate::transport) async fn serve<E: Engine, A: Authenticate>(
         Method::POST => start(&edge, &request_id, &token, request).await,
         _ => open(&edge, &request_id, &token, request),
     };
-    done.unwrap_or_else(|error| refuse(Media::Assumed, error))
+    match done {
+        Ok(response) => response,
+        Err(error) => edge.refuse(Media::Assumed, error).await,
+    }
 }
 
 fn open<E: Engine, A: Authenticate>(
@@ -153,7 +156,11 @@ async fn start<E: Engine, A: Authenticate>(
 ) -> Result<Response, RequestError> {
     let (parts, content) = request.into_parts();
     let credentials = Credentials::of_headers(&parts.headers, &parts.extensions, &edge.config.proxies);
-    let request = body::posted(&parts.headers, content, &edge.config).await?;
+    let (sender, payer) = edge.let_in(&credentials).await?;
+    edge.throttle.check(payer)?;
+    let bytes = body::posted(&parts.headers, content, &edge.config).await?;
+    edge.throttle.charge_bytes(payer, bytes.len())?;
+    let request = body::in_json(&bytes, &edge.config.limits)?;
     let id = match request.extensions.get(OPERATION_ID) {
         Some(async_graphql::Value::String(id)) if (1..=MAX_ID).contains(&id.len()) => id.clone(),
         _ => {
@@ -163,14 +170,10 @@ async fn start<E: Engine, A: Authenticate>(
             return Err(RequestError::malformed(message));
         }
     };
-    let (sender, payer) = edge.let_in(&credentials).await?;
-    let sender = Arc::new(sender);
-    let checked = edge.check(request);
-    if matches!(&checked, Ok(checked) if checked.operation == OperationType::Mutation) {
+    let checked = edge.check_for(payer, request)?;
+    if matches!(&checked, Ok((checked, _)) if checked.operation == OperationType::Mutation) {
         origin::check(&parts.headers, &edge.config.allowed_origins)?;
     }
-    let cost = checked.as_ref().map_or(REFUSED, |checked| checked.cost);
-    edge.throttle.charge(payer, cost)?;
 
     let streams = lock(&edge.streams.0);
     let stream = streams.get(token).ok_or_else(no_such_stream)?;
@@ -187,7 +190,7 @@ async fn start<E: Engine, A: Authenticate>(
     }
     let started = Started {
         id: id.clone(),
-        sender,
+        sender: Arc::new(sender),
         request_id: request_id.clone(),
         checked,
         after: None,

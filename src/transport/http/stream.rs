@@ -27,6 +27,7 @@ use crate::transport::place::Place;
 use crate::transport::preflight::Checked;
 use crate::transport::router::Edge;
 use crate::transport::takeover::{self, Stream, Takeover};
+use crate::transport::throttle::Charge;
 use crate::transport::wire::{Unsent, Wire};
 use crate::transport::{RequestError, RequestId};
 
@@ -43,7 +44,8 @@ pub(super) struct Started<S> {
     pub(super) id: String,
     pub(super) sender: Arc<S>,
     pub(super) request_id: RequestId,
-    pub(super) checked: Result<Checked, RequestError>,
+    /// With what was charged for it.
+    pub(super) checked: Result<(Checked, Charge), RequestError>,
     /// Where a subscription resumes.
     pub(super) after: Option<String>,
 }
@@ -122,7 +124,7 @@ impl<E: Engine, A: Authenticate> Session<E, A> {
         self,
         sender: Arc<A::Sender>,
         request_id: &RequestId,
-        checked: Result<Checked, RequestError>,
+        checked: Result<(Checked, Charge), RequestError>,
         after: Option<String>,
     ) -> Response {
         let (commands, received) = mpsc::channel(1);
@@ -210,9 +212,9 @@ impl<E: Engine, A: Authenticate> Session<E, A> {
         };
         self.running.insert(key, (started.id, envelope.clone()));
         match started.checked {
-            Ok(checked) => {
+            Ok((checked, charge)) => {
                 let seat = Seat::new(&self.wire, &envelope);
-                let mut start = self.edge.start(started.sender, started.request_id, seat);
+                let mut start = self.edge.start(started.sender, started.request_id, seat, charge);
                 start.after = started.after;
                 self.operations.start(key, start, checked);
                 Ok(())

@@ -77,20 +77,28 @@ impl Limits {
         within("tokens", found as u64, self.tokens as u64)
     }
 
+    /// The refusal of variables that have so many values, or more.
+    pub(in crate::transport) fn too_many_values(&self, found: u64) -> RequestError {
+        exceeded("variableValues", found, self.variable_values)
+    }
+
     pub(super) fn nesting(&self, found: usize) -> Result<(), RequestError> {
         within("nesting", found as u64, self.nesting as u64)
     }
 }
 
-/// Refuses what is more than `max`, saying which limit that is.
+/// Refuses what is more than `max`, saying which limit that is, and by how much it is exceeded.
 pub(super) fn within(limit: &'static str, found: u64, max: u64) -> Result<(), RequestError> {
-    if found <= max {
-        return Ok(());
+    match found <= max {
+        true => Ok(()),
+        false => Err(exceeded(limit, found, max)),
     }
-    let message = format!("This request is too complex: its {limit} may be at most {max}.");
-    Err(
-        RequestError::new("DOCUMENT_TOO_COMPLEX", StatusCode::BAD_REQUEST, message)
-            .with("limit", limit)
-            .with("max", max),
-    )
+}
+
+fn exceeded(limit: &'static str, found: u64, max: u64) -> RequestError {
+    let message = format!("This request is too complex: its {limit} is {found} and may be at most {max}.");
+    RequestError::new("DOCUMENT_TOO_COMPLEX", StatusCode::BAD_REQUEST, message)
+        .with("limit", limit)
+        .with("requested", found)
+        .with("max", max)
 }

@@ -22,7 +22,7 @@ use crate::transport::operation::{Event, Key, Operations};
 use crate::transport::place::Place;
 use crate::transport::preflight::Checked;
 use crate::transport::router::Edge;
-use crate::transport::throttle::{Payer, REFUSED};
+use crate::transport::throttle::{Charge, Payer};
 use crate::transport::wire::Unsent;
 use crate::transport::{RequestError, RequestId};
 
@@ -168,10 +168,10 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
             Action::Send(text) => sent(self.socket.send_text(&text).await),
             Action::Authenticate(token) => self.authenticate(token).await,
             Action::Start(key, request) => match self.check(*request) {
-                Ok((sender, checked)) => {
+                Ok((sender, checked, charge)) => {
                     let envelope = self.protocol.envelope(key).expect("the operation was just begun");
                     let seat = Seat::new(self.socket.wire(), envelope);
-                    let start = self.edge.start(sender, RequestId::fresh(), seat);
+                    let start = self.edge.start(sender, RequestId::fresh(), seat, charge);
                     self.operations.start(key, start, checked);
                     ControlFlow::Continue(())
                 }
@@ -189,12 +189,10 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
     }
 
     /// Whether an operation may be started, and for whom.
-    fn check(&self, request: Request) -> Result<(Arc<A::Sender>, Checked), RequestError> {
+    fn check(&self, request: Request) -> Result<(Arc<A::Sender>, Checked, Charge), RequestError> {
         let (sender, payer) = self.sender.as_ref().expect("the socket was acknowledged");
-        let checked = self.edge.check(request);
-        let cost = checked.as_ref().map_or(REFUSED, |checked| checked.cost);
-        self.edge.throttle.charge(*payer, cost)?;
-        Ok((Arc::clone(sender), checked?))
+        let (checked, charge) = self.edge.check_for(*payer, request)??;
+        Ok((Arc::clone(sender), checked, charge))
     }
 
     async fn authenticate(&mut self, token: Option<String>) -> Flow {
