@@ -4,6 +4,7 @@ mod connections;
 mod documents;
 mod issuer;
 mod limits;
+mod memory;
 mod senders;
 
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ use crate::transport::{self, Stop};
 use documents::Documents;
 use issuer::Issuers;
 use limits::RequestLimits;
+use memory::ReadMemory;
 use senders::SenderLimits;
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
@@ -78,6 +80,8 @@ pub(super) struct Serve {
     #[command(flatten)]
     limits: RequestLimits,
     #[command(flatten)]
+    memory: ReadMemory,
+    #[command(flatten)]
     documents: Documents,
     #[command(flatten)]
     issuers: Issuers,
@@ -114,7 +118,7 @@ fn weight(text: &str) -> Result<f64, String> {
 
 impl Serve {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let config = self.edge()?;
+        let mut config = self.edge()?;
         let issuer = self.issuers.read()?;
         let store = self.database.open_and_listen(self.database_listen_url.clone()).await?;
         let store = Arc::new(store);
@@ -125,13 +129,14 @@ impl Serve {
             Some(issuer) => access.trusting(issuer),
             None => access,
         };
-        let settings = Settings {
+        let mut settings = Settings {
             partial_outage_weight: self.partial_outage_weight,
             heartbeat_millis: self.heartbeat_seconds * 1000,
             retention_millis: self.retention_days * DAY_MILLIS,
             image_hosts: ImageHosts::new(self.allow_image_host.clone()),
             ..Settings::default()
         };
+        self.memory.apply(&mut settings, &mut config);
         let app = App::new(Arc::clone(&store), access, Clock::System, settings);
         let listener = connections::listen(self.listen).with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listener.local_addr().context("cannot listen")?;

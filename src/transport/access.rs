@@ -157,6 +157,11 @@ impl Credentials {
         !matches!(self.shown, Shown::Nothing)
     }
 
+    /// Whether a ticket is shown.
+    pub(super) const fn is_ticket(&self) -> bool {
+        matches!(self.shown, Shown::Ticket(_))
+    }
+
     /// Who counts as one sender, without a token.
     pub(super) fn address(&self) -> Address {
         Address::of(self.from)

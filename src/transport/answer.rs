@@ -77,6 +77,11 @@ impl Answer {
         self.response.data == Value::Null && !self.response.errors.is_empty()
     }
 
+    /// Whether there is nothing to it but data: it was executed without an error, and resolvers set no headers.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.refused && self.response.errors.is_empty() && self.response.http_headers.is_empty()
+    }
+
     /// Whether an error has this code.
     pub(super) fn has_code(&self, code: &str) -> bool {
         self.response.errors.iter().any(|error| code_of(error) == Some(code))

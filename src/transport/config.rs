@@ -31,6 +31,8 @@ pub struct Config {
     /// By how much the answer to a request past the rate limit is delayed: 250 ms. A client that waits for its answers then
     /// sends 4 such requests a second on a connection, and a person notices no difference.
     pub rate_limit_delay: Duration,
+    /// Bytes of memory for finished answers to queries: 64 MiB, some thousand answers of a whole page. 0 keeps none.
+    pub read_cache_bytes: usize,
     /// How many sockets and streams may be open: 100,000, and 2,000 from one address, for the same offices. Connections of any
     /// kind are bounded by the files that the process may have open.
     pub room: Room,
@@ -54,6 +56,7 @@ impl Default for Config {
                 burst: const { NonZeroU32::new(200_000).expect("it is not 0") },
             }),
             rate_limit_delay: Duration::from_millis(250),
+            read_cache_bytes: 64 << 20,
             room: Room {
                 in_all: Some(100_000),
                 per_address: Some(2_000),

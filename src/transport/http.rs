@@ -6,6 +6,7 @@
 
 mod accept;
 mod body;
+mod reading;
 pub(super) mod single;
 mod stream;
 
@@ -23,13 +24,14 @@ use futures_util::FutureExt;
 use super::access::{Authenticate, Credentials};
 use super::answer::Answer;
 use super::engine::Engine;
-use super::preflight::Checked;
+use super::read_cache::{Found, Raw};
 use super::router::Edge;
 use super::server::Link;
-use super::throttle::{Charge, RETRY_AFTER};
+use super::throttle::RETRY_AFTER;
 use super::{RequestError, RequestId, documents, origin, preflight};
 pub(super) use accept::Media;
 use accept::StreamMedia;
+use reading::Delivery;
 pub(super) use single::Streams;
 use stream::Session;
 
@@ -101,17 +103,27 @@ async fn answer<E: Engine, A: Authenticate>(
     let credentials = Credentials::of(&parts, &edge.config.proxies);
     let (sender, payer) = edge.let_in(&credentials).await?;
     edge.throttle.check(payer)?;
-    let request = match parts.method {
-        Method::POST => {
-            let bytes = body::posted(&parts.headers, content, &edge.config).await?;
-            edge.throttle.charge_bytes(payer, bytes.len())?;
-            body::in_json(&bytes, &edge.config.limits)?
-        }
-        _ => {
-            let query = parts.uri.query().unwrap_or_default();
-            edge.throttle.charge_bytes(payer, query.len())?;
-            body::in_query(query, &edge.config.limits)?
-        }
+    let raw = match parts.method {
+        Method::POST => Raw::Body(body::posted(&parts.headers, content, &edge.config).await?),
+        _ => Raw::Query(parts.uri.query().unwrap_or_default().into()),
+    };
+    let delivery = Delivery::new(&parts, &credentials, accepted.plain());
+    let key = reading::key(edge, &sender, &credentials, accepted, &parts.headers, raw.clone());
+    let vacancy = match &key {
+        None => None,
+        Some(key) => match edge.read_cache.find(key).await {
+            Found::Hit(found) => {
+                edge.throttle.charge_hit(payer)?;
+                return Ok(delivery.send_kept(&found, &parts.headers).await);
+            }
+            Found::Vacant(vacancy) => Some(vacancy),
+            Found::Unfit => None,
+        },
+    };
+    edge.throttle.charge_bytes(payer, raw.len())?;
+    let request = match &raw {
+        Raw::Body(body) => body::in_json(body, &edge.config.limits)?,
+        Raw::Query(query) => body::in_query(query, &edge.config.limits)?,
     };
     let checked = edge.check_for(payer, asking_cost(request, &parts.headers))?;
     let operation = checked
@@ -131,6 +143,14 @@ async fn answer<E: Engine, A: Authenticate>(
         OperationType::Subscription if accepted.stream.is_none() => return Err(needs_stream()),
         _ => {}
     }
+    // Requests that change something or follow something do not wait for others that are the same.
+    let vacancy = match (vacancy, operation) {
+        (Some(vacancy), OperationType::Mutation | OperationType::Subscription) => {
+            vacancy.give_up();
+            None
+        }
+        (vacancy, _) => vacancy,
+    };
     match accepted.stream {
         Some(stream) if operation == OperationType::Subscription || accepted.media.is_none() => {
             let session = Session::only(edge, &parts, credentials.address(), stream, request_id)?;
@@ -138,27 +158,14 @@ async fn answer<E: Engine, A: Authenticate>(
         }
         _ => {
             let (checked, charge) = checked?;
-            plain(edge, request_id, accepted.plain(), &sender, checked, charge).await
+            let request = edge.access.admit(&sender, request_id, checked.request).await?;
+            let executed = edge.engine.execute(request).await;
+            edge.throttle.settle(charge, executed.work);
+            let answer = Answer::new(executed.response, checked.manner, request_id);
+            let sent = delivery.send_fresh(operation, answer, executed.validity, vacancy, &parts.headers);
+            Ok(sent.await)
         }
     }
-}
-
-/// One answer, and no more.
-async fn plain<E: Engine, A: Authenticate>(
-    edge: &Edge<E, A>,
-    request_id: &RequestId,
-    media: Media,
-    sender: &A::Sender,
-    checked: Checked,
-    charge: Charge,
-) -> Result<Response, RequestError> {
-    let request = edge.access.admit(sender, request_id, checked.request).await?;
-    let executed = edge.engine.execute(request).await;
-    edge.throttle.settle(charge, executed.work);
-    Ok(respond(
-        media,
-        Answer::new(executed.response, checked.manner, request_id),
-    ))
 }
 
 /// A request that asks for its cost, if a header does: not every client can set extensions.

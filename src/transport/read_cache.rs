@@ -49,7 +49,8 @@ pub(super) enum Raw {
 }
 
 impl Raw {
-    fn len(&self) -> usize {
+    /// Its length in bytes.
+    pub(super) fn len(&self) -> usize {
         match self {
             Raw::Body(body) => body.len(),
             Raw::Query(query) => query.len(),
@@ -177,9 +178,14 @@ impl ReadCache {
             Kept::Unfit(until) => (Instant::now() < *until).then_some(Found::Unfit),
         }
     }
+}
 
-    /// How many answers were found, and how many were made to be kept, since the start.
-    pub(super) fn counts(&self) -> (u64, u64) {
-        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+/// Tells the operator, once the server stops, what the cache was good for.
+impl Drop for ReadCache {
+    fn drop(&mut self) {
+        let (hits, misses) = (*self.hits.get_mut(), *self.misses.get_mut());
+        if self.answers.is_some() {
+            tracing::info!(hits, misses, "read cache");
+        }
     }
 }

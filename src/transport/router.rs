@@ -19,6 +19,7 @@ use super::operation::Start;
 use super::penalty::Penalties;
 use super::place::Places;
 use super::preflight::{self, Checked};
+use super::read_cache::ReadCache;
 use super::throttle::{Charge, Payer, RATE_LIMITED, REQUEST, Throttle, WRONG_TOKEN};
 use super::{Config, Connections, RequestError, RequestId, browser, http, request_id, websocket};
 
@@ -37,6 +38,7 @@ pub(super) struct Edge<E, A: Authenticate> {
     pub(super) fanouts: Arc<Fanouts>,
     pub(super) streams: Arc<Streams<A>>,
     pub(super) throttle: Arc<Throttle>,
+    pub(super) read_cache: Arc<ReadCache>,
     pub(super) places: Arc<Places>,
     penalties: Arc<Penalties>,
 }
@@ -151,6 +153,7 @@ where
         engine,
         access,
         throttle: Arc::new(Throttle::new(config.rate)),
+        read_cache: Arc::new(ReadCache::new(config.read_cache_bytes)),
         places: Places::new(config.room),
         penalties: Arc::new(Penalties::new(config.rate_limit_delay)),
         documents: Arc::new(Documents::new(&config)),

@@ -224,7 +224,6 @@ impl Throttle {
     ///
     /// # Errors
     /// `RATE_LIMITED` if the budget does not suffice.
-    #[expect(dead_code, reason = "called by the read cache")]
     pub(super) fn charge_hit(&self, payer: Payer) -> Result<(), RequestError> {
         self.charge(payer, HIT)
     }
