@@ -21,6 +21,7 @@ mod documents;
 mod engine;
 mod envelope;
 mod error;
+mod exchange;
 mod fanout;
 mod graphiql;
 mod http;
