@@ -3,6 +3,7 @@
 //! When all slots are taken, connections that wait for a request, or have sent only part of one, are closed to make room:
 //! those of the address that holds the most of them first. Connections whose request is executed, sockets and streams stay.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -19,10 +20,10 @@ use super::address::Address;
 /// may be on its way.
 const PROTECTED: Duration = Duration::from_secs(1);
 
-/// The same for an address with many waiting connections: 100 ms. With the smallest number of slots (`FEWEST` in
-/// `cli/serve/connections.rs`, 64) that admits 640 connections a second, so 400 half-sent requests delay nobody by more than
-/// a second.
-const PROTECTED_OF_MANY: Duration = Duration::from_millis(100);
+/// The same for an address with many waiting connections: 300 ms. With the fewest slots that the program starts with (64) that
+/// admits 213 connections a second, so 400 half-sent requests delay others by 1.6 s; and a client that opens hundreds of
+/// connections at once has time to send its requests.
+const PROTECTED_OF_MANY: Duration = Duration::from_millis(300);
 
 /// The fraction of all slots above which an address has many waiting connections: an eighth.
 const MANY: usize = 8;
@@ -53,7 +54,7 @@ const LEAVING: u8 = 4;
 struct Activity {
     holder: Holder,
     state: AtomicU8,
-    /// Since when it waits or receives, in milliseconds after `opened`.
+    /// Since when it waits or receives, in nanoseconds after `opened`.
     since: AtomicU64,
     opened: Instant,
     told_to_leave: Notify,
@@ -80,13 +81,13 @@ impl Activity {
 
     fn enter(&self, state: u8) {
         if matches!(state, WAITING | RECEIVING) {
-            self.since.store(self.age_millis(), Ordering::Relaxed);
+            self.since.store(self.age_nanos(), Ordering::Relaxed);
         }
         self.state.store(state, Ordering::Release);
     }
 
-    fn age_millis(&self) -> u64 {
-        self.opened.elapsed().as_millis().try_into().unwrap_or(u64::MAX)
+    fn age_nanos(&self) -> u64 {
+        self.opened.elapsed().as_nanos().try_into().unwrap_or(u64::MAX)
     }
 
     /// How long it has been waiting for its client; `None` if it is not.
@@ -95,7 +96,7 @@ impl Activity {
             WAITING | RECEIVING => self.since.load(Ordering::Relaxed),
             _ => return None,
         };
-        Some(Duration::from_millis(self.age_millis().saturating_sub(since)))
+        Some(Duration::from_nanos(self.age_nanos().saturating_sub(since)))
     }
 
     /// Tells the connection to close, unless it has become busy.
@@ -207,26 +208,34 @@ impl Slots {
         for (_, activity) in &waiting {
             *held.entry(activity.holder).or_default() += 1;
         }
-        let protected = |holder: &Holder| match held[holder] > most / MANY {
-            true => PROTECTED_OF_MANY,
-            false => PROTECTED,
-        };
+        let many = (most / MANY).max(1);
+        // The connections of others are spared while one address has many.
+        let fullest = held.iter().max_by_key(|&(_, &held)| held);
+        let only = fullest.and_then(|(&holder, &held)| (held > many).then_some(holder));
+        let protected = if only.is_some() { PROTECTED_OF_MANY } else { PROTECTED };
         let mut again = LOOK_AGAIN;
         let mut chosen = Vec::new();
         for (since, activity) in waiting {
-            match protected(&activity.holder).checked_sub(since) {
+            if only.is_some_and(|only| activity.holder != only) {
+                continue;
+            }
+            match protected.checked_sub(since) {
                 None | Some(Duration::ZERO) => chosen.push((held[&activity.holder], since, activity)),
                 Some(left) => again = again.min(left),
             }
         }
-        chosen.sort_unstable_by_key(|&(held, since, _)| std::cmp::Reverse((held, since)));
+        chosen.sort_unstable_by_key(|&(held, since, _)| Reverse((held, since)));
         // Of one address at a time: the others may hold more than it does by then.
-        let holder = chosen.first().map(|(_, _, activity)| activity.holder);
-        let of_holder = chosen.iter().filter(|(_, _, activity)| Some(activity.holder) == holder);
+        let Some((_, _, first)) = chosen.first() else {
+            return again;
+        };
+        let holder = first.holder;
+        let of_holder = chosen.iter().filter(|(_, _, activity)| activity.holder == holder);
         for (_, _, activity) in of_holder.take((most / BATCH).max(1)) {
             activity.tell_to_leave();
         }
-        again
+        // They leave well before that.
+        LOOK_AGAIN
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
