@@ -109,7 +109,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start")?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         match cli.command {
             Command::Serve(serve) => serve.run().await,
             Command::Migrate(database) => {
@@ -124,7 +124,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Restore(restore) => restore.run().await,
             Command::Epoch(epoch) => epoch.run().await,
         }
-    })
+    });
+    // Executions that the shutdown has given up are not waited for: one that does not yield cannot be cancelled.
+    runtime.shutdown_background();
+    done
 }
 
 /// Tells the person at the terminal.

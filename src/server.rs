@@ -25,18 +25,23 @@ const AUTOMATION: Duration = Duration::from_secs(1);
 /// How often events past their retention are taken out of the log.
 const PRUNING: Duration = Duration::from_secs(60 * 60);
 
-/// Serves an app until `stop`, then closes sockets, and after that finishes the commands that run and closes the
-/// database: each of the two within `grace`.
+/// What is kept of the grace for each step after requests and sockets have ended: a tenth, and at most a second. Commands run
+/// from the beginning of the grace on, and mostly need none of it.
+const RESERVE: Duration = Duration::from_secs(1);
+
+/// Serves an app until `stop`, then closes sockets, finishes the commands that run, and closes the database: all of that
+/// within `grace`. What is still executed shortly before its end is cancelled.
 pub async fn run(app: Arc<App>, listener: TcpListener, config: Config, stop: impl Into<Stop>, grace: Duration) {
     let stops = stop.into();
     let stop = stops.token().clone();
     let background = start_background(&app, &stop);
     let limits = limits(&config);
-    let connections = Connections::new(stops, config.room.connections);
+    let connections = Connections::new(stops, config.room.connections, config.proxies.clone());
+    let reserve = RESERVE.min(grace / 10);
     let patience = Patience {
         head: config.head_timeout,
         send: config.websocket.send_timeout,
-        end: grace,
+        end: grace.saturating_sub(2 * reserve),
     };
     let schema = graphql::schema(Arc::clone(&app), limits, config.limits.introspectable);
     let router = transport::router(
@@ -47,15 +52,21 @@ pub async fn run(app: Arc<App>, listener: TcpListener, config: Config, stop: imp
         connections.clone(),
     );
 
-    transport::serve(listener, router, connections, patience).await;
-    stop.cancel();
-    let end = async {
+    let served = async {
+        transport::serve(listener, router, connections, patience).await;
+        stop.cancel();
         app.finish().await;
         background.await;
         app.store.close().await;
     };
-    if tokio::time::timeout(grace, end).await.is_err() {
-        tracing::warn!("stopping with work that does not end");
+    let too_late = async {
+        stop.cancelled().await;
+        // The caller has the rest to end the process in good order.
+        tokio::time::sleep(grace.saturating_sub(reserve)).await;
+    };
+    tokio::select! {
+        () = served => {}
+        () = too_late => tracing::warn!("stopping with work that does not end"),
     }
 }
 

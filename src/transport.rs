@@ -22,6 +22,7 @@ mod documents;
 mod engine;
 mod envelope;
 mod error;
+mod exchange;
 mod fanout;
 mod graphiql;
 mod http;

@@ -6,6 +6,7 @@ mod issuer;
 mod limits;
 mod memory;
 mod senders;
+mod shutdown;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,7 +14,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Database, say};
 use crate::access::Access;
@@ -25,7 +25,7 @@ use crate::markdown::ImageHosts;
 use crate::queries::{self, View};
 use crate::server;
 use crate::store::Author;
-use crate::transport::{self, Stop};
+use crate::transport;
 use documents::Documents;
 use issuer::Issuers;
 use limits::RequestLimits;
@@ -74,7 +74,7 @@ pub(super) struct Serve {
     partial_outage_weight: f64,
     #[command(flatten)]
     senders: SenderLimits,
-    /// How long a shutdown waits for requests, sockets and commands that run.
+    /// How long a shutdown may take. Requests, sockets and commands that are still running by then are cut off.
     #[arg(long, env = "ALLCLEAR_GRACE_SECONDS", default_value_t = 20)]
     grace_seconds: u64,
     #[command(flatten)]
@@ -142,10 +142,10 @@ impl Serve {
         let address = listener.local_addr().context("cannot listen")?;
 
         let is_filled = if self.demo { fill_demo(&app).await? } else { false };
-        let stop = stop_on_signal()?;
+        let grace = Duration::from_secs(self.grace_seconds);
+        let stop = shutdown::stop_on_signal(grace)?;
         greet(address, &self, fresh_token.as_deref(), is_filled)?;
 
-        let grace = Duration::from_secs(self.grace_seconds);
         server::run(app, listener, config, stop, grace).await;
         Ok(())
     }
@@ -213,29 +213,4 @@ fn greet(address: SocketAddr, serve: &Serve, fresh_token: Option<&str>, is_fille
         say("The database holds pages already: the demo leaves it as it is.")?;
     }
     say("Ready.")
-}
-
-/// Stops the server by SIGTERM or ctrl-c, from now on; by SIGHUP as one whose successor starts, so that clients come back
-/// at once.
-fn stop_on_signal() -> anyhow::Result<Stop> {
-    let stop = Stop::default();
-    let mut hang_up = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for ctrl-c")?;
-    tokio::spawn({
-        let stop = stop.clone();
-        async move {
-            let is_restart = tokio::select! {
-                _ = terminate.recv() => false,
-                _ = interrupt.recv() => false,
-                _ = hang_up.recv() => true,
-            };
-            tracing::info!(is_restart, "shutting down");
-            match is_restart {
-                true => stop.restart(),
-                false => stop.shut_down(),
-            }
-        }
-    });
-    Ok(stop)
 }

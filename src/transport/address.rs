@@ -80,7 +80,8 @@ impl Proxies {
         client
     }
 
-    fn is_trusted(&self, address: IpAddr) -> bool {
+    /// Whether an address is a proxy's whose word is taken.
+    pub(super) fn is_trusted(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|network| network.contains(&address))
     }
 

@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use super::slot::Slots;
 use super::takeover::{Stream, Takeover};
 use super::wire::{Carrier, Wire};
+use super::{Proxies, exchange};
 
 /// Stops a server, and says what for: clients of one that makes way for another come back at once.
 #[derive(Clone, Debug, Default)]
@@ -69,15 +70,19 @@ pub struct Connections {
     stop: Stop,
     sockets: TaskTracker,
     slots: Arc<Slots>,
+    /// Is cancelled when the server has waited long enough for requests and sockets after the shutdown.
+    cut: CancellationToken,
 }
 
 impl Connections {
     /// Once the server stops, sockets close. There are `most` connections at a time, of any kind; none for as many as come.
-    pub fn new(stop: impl Into<Stop>, most: Option<usize>) -> Connections {
+    /// The connections of one of `proxies` do not count as those of one address when there are too many.
+    pub fn new(stop: impl Into<Stop>, most: Option<usize>, proxies: Proxies) -> Connections {
         Connections {
             stop: stop.into(),
             sockets: TaskTracker::new(),
-            slots: Arc::new(Slots::new(most)),
+            slots: Arc::new(Slots::new(most).behind(proxies)),
+            cut: CancellationToken::new(),
         }
     }
 
@@ -87,7 +92,11 @@ impl Connections {
 
     /// Runs what a socket does for as long as it lives.
     pub(super) fn spawn(&self, socket: impl Future<Output = ()> + Send + 'static) {
-        self.sockets.spawn(socket);
+        let cut = self.cut.clone();
+        self.sockets.spawn(async move {
+            // What it executes ends with it.
+            cut.run_until_cancelled_owned(socket).await;
+        });
     }
 }
 
@@ -105,7 +114,8 @@ pub struct Patience {
     pub end: Duration,
 }
 
-/// Serves until the shutdown, then lets requests and sockets end.
+/// Serves until the shutdown, then lets requests and sockets end. Connections that wait for a request or for the rest of one
+/// are closed at once; executions that run at the end of `patience.end` are cancelled.
 ///
 /// `connections` are those that the router was made with.
 pub async fn serve(mut listener: TcpListener, router: Router, connections: Connections, patience: Patience) {
@@ -113,20 +123,21 @@ pub async fn serve(mut listener: TcpListener, router: Router, connections: Conne
     let requests = TaskTracker::new();
     let ended = async {
         let slots = &connections.slots;
-        let next = async |listener: &mut TcpListener| (Listener::accept(listener).await, slots.take().await);
-        while let Some(((stream, peer), slot)) = shutdown.run_until_cancelled(next(&mut listener)).await {
+        let next = async |listener: &mut TcpListener| {
+            let (stream, peer) = Listener::accept(listener).await;
+            (stream, peer, slots.take(peer.ip()).await)
+        };
+        while let Some((stream, peer, slot)) = shutdown.run_until_cancelled(next(&mut listener)).await {
             let link = Link {
                 wire: Wire::new(stream, slot),
                 takeover: Arc::default(),
                 peer: peer.ip(),
             };
-            requests.spawn(converse(
-                link,
-                router.clone(),
-                patience,
-                shutdown.clone(),
-                Arc::clone(slots),
-            ));
+            let conversation = converse(link, router.clone(), patience, shutdown.clone());
+            let cut = connections.cut.clone();
+            requests.spawn(async move {
+                cut.run_until_cancelled_owned(conversation).await;
+            });
         }
         // Whoever comes now is refused, and may ask another node.
         drop(listener);
@@ -143,17 +154,18 @@ pub async fn serve(mut listener: TcpListener, router: Router, connections: Conne
         () = ended => {}
         () = too_late => {
             let (requests, sockets) = (requests.len(), connections.sockets.len());
-            tracing::warn!(requests, sockets, "stopping with connections still open");
+            tracing::warn!(requests, sockets, "the grace is over: connections are cut, and what they execute is cancelled");
         }
     }
+    connections.cut.cancel();
 }
 
-/// Answers the requests of one connection, until the client ends it, or, after the shutdown or where others need its slot,
-/// the request that runs is answered.
-async fn converse(link: Link, router: Router, patience: Patience, shutdown: CancellationToken, slots: Arc<Slots>) {
+/// Answers the requests of one connection, until the client ends it, or, after the shutdown, the request that runs is
+/// answered.
+async fn converse(link: Link, router: Router, patience: Patience, shutdown: CancellationToken) {
     let wire = Arc::clone(&link.wire);
     // Apart, as a stream that lasts holds nothing of it.
-    while let Some(stream) = Box::pin(speak_http(link.clone(), router.clone(), patience, &shutdown, &slots)).await {
+    while let Some(stream) = Box::pin(speak_http(link.clone(), router.clone(), patience, &shutdown)).await {
         let goes_on = stream.send(&wire).await;
         if !goes_on || shutdown.is_cancelled() {
             wire.hang_up();
@@ -164,19 +176,16 @@ async fn converse(link: Link, router: Router, patience: Patience, shutdown: Canc
 }
 
 /// Has hyper speak HTTP on a connection, until that has ended, or until what it answers goes on without it.
-async fn speak_http(
-    link: Link,
-    router: Router,
-    patience: Patience,
-    shutdown: &CancellationToken,
-    slots: &Slots,
-) -> Option<Stream> {
+async fn speak_http(link: Link, router: Router, patience: Patience, shutdown: &CancellationToken) -> Option<Stream> {
     let (wire, takeover) = (Arc::clone(&link.wire), Arc::clone(&link.takeover));
     let link = ConnectInfo(link);
     let router = TowerToHyperService::new(router);
-    let service = service_fn(move |mut request: Request<Incoming>| {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let wire = Arc::clone(&link.0.wire);
+        let mut request = exchange::request(&wire, request);
         request.extensions_mut().insert(link.clone());
-        router.call(request)
+        let answer = router.call(request);
+        async move { answer.await.map(|response| exchange::response(wire, response)) }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
@@ -187,15 +196,12 @@ async fn speak_http(
         .with_upgrades();
     let mut connection = pin!(connection);
     let mut taken = pin!(takeover.taken(&wire));
-    let mut unwelcome = pin!(async {
-        tokio::select! {
-            () = shutdown.cancelled() => {}
-            () = slots.crowded() => {}
-        }
-    });
+    let mut gone = pin!(wire.until_gone());
     let mut is_ending = false;
     loop {
         tokio::select! {
+            // hyper first: it reads what has arrived before anything is decided about a connection that waits.
+            biased;
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
                     tracing::debug!(%error, "a connection ended badly");
@@ -203,9 +209,19 @@ async fn speak_http(
                 return None;
             }
             stream = taken.as_mut() => return Some(stream),
-            () = unwelcome.as_mut(), if !is_ending => {
+            // hyper does not notice while it holds bytes of a next request. What is executed ends with the connection.
+            () = gone.as_mut() => return None,
+            () = shutdown.cancelled(), if !is_ending => {
+                if wire.slot().is_waiting() {
+                    return None;
+                }
                 is_ending = true;
                 connection.as_mut().graceful_shutdown();
+            }
+            () = wire.slot().told_to_leave() => {
+                if wire.slot().is_waiting() {
+                    return None;
+                }
             }
         }
     }

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use socket2::SockRef;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use tokio::io::Interest;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -70,7 +72,7 @@ pub(super) struct Wire {
     whose: AtomicU8,
     handed_over: Notify,
     /// Given back after the stream is closed.
-    _slot: Slot,
+    slot: Slot,
 }
 
 #[derive(Debug, Default)]
@@ -120,8 +122,13 @@ impl Wire {
             left_over: Notify::new(),
             whose: AtomicU8::new(HYPERS),
             handed_over: Notify::new(),
-            _slot: slot,
+            slot,
         })
+    }
+
+    /// The connection's slot, which knows what the connection is doing.
+    pub(super) const fn slot(&self) -> &Slot {
+        &self.slot
     }
 
     fn outgoing(&self) -> MutexGuard<'_, Outgoing> {
@@ -242,10 +249,18 @@ impl Wire {
         }
     }
 
-    /// Waits until the client hangs up. One that has sent its next request already may be gone unseen, until something is
-    /// sent.
+    /// Waits until the client hangs up, whether or not all that it sent was read.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(super) async fn until_gone(&self) {
-        // Not read: whoever takes the next request reads it.
+        // tokio reports the end of the peer's side with this interest and not the arrival of data, which nobody may read
+        // for as long as a request is executed. An error is an end too.
+        let _ = self.stream.ready(Interest::PRIORITY).await;
+    }
+
+    /// Waits until the client hangs up. If it has sent its next request already, that is not noticed until something is sent.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(super) async fn until_gone(&self) {
+        // Not read: the next request is read by whoever serves it.
         if let Ok(1..) = self.stream.peek(&mut [0]).await {
             std::future::pending::<()>().await;
         }
@@ -253,11 +268,13 @@ impl Wire {
 
     /// Gives the connection back to hyper.
     pub(super) fn hand_back(&self) {
+        self.slot.waiting();
         self.whose.store(HYPERS, Ordering::Release);
     }
 
     /// Hyper has nothing left to write.
     fn is_flushed(&self) {
+        self.slot.flushed();
         let given = self
             .whose
             .compare_exchange(ASKED_FOR, OURS, Ordering::AcqRel, Ordering::Acquire);
@@ -378,7 +395,7 @@ mod tests {
         let address = listener.local_addr().expect("an address");
         let (_client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
 
-        let wire = Wire::new(accepted.expect("a connection").0, Slot::default());
+        let wire = Wire::new(accepted.expect("a connection").0, Slot::unbounded(address.ip()));
 
         let patience = SockRef::from(&wire.stream).tcp_user_timeout();
         assert_eq!(patience.expect("it has one"), Some(UNACKNOWLEDGED));

@@ -236,8 +236,13 @@ async fn connections_that_wait_for_a_request_make_room_for_who_has_one_and_socke
     assert_eq!(asked.expect("in time").status, 200);
     let mut rest = Vec::new();
     assert_eq!(silent.read_to_end(&mut rest).await.expect("the end"), 0);
+    // No more of them than were needed.
     for stream in &mut idle {
-        assert!(stream.read_to_end(&mut rest).await.is_ok(), "it has ended");
+        let asked = stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        asked.await.expect("it is open");
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).await.expect("the end");
+        assert_eq!(answers.matches("ok\n").count(), 2, "{answers}");
     }
     socket.send(json!({"type": "ping"})).await;
     assert_eq!(socket.receive().await, json!({"type": "pong"}));

@@ -68,7 +68,7 @@ impl Server {
         let (schema, state) = schema();
         let stop = Stop::default();
         let shutdown = stop.token().clone();
-        let connections = Connections::new(stop.clone(), config.room.connections);
+        let connections = Connections::new(stop.clone(), config.room.connections, config.proxies.clone());
         let patience = Patience {
             head: config.head_timeout,
             send: config.websocket.send_timeout,

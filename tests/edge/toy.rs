@@ -19,7 +19,8 @@ pub(crate) struct State {
     pub(crate) ran: Arc<AtomicUsize>,
     /// Permits for `wait` to go on.
     pub(crate) gate: Arc<Semaphore>,
-    /// One permit for each `wait`, `never`, `told` and `bulk` that began, and each stream of `never` that ended.
+    /// One permit for each `wait`, `hold`, `never`, `told` and `bulk` that began, and each `hold` and stream of `never` that
+    /// ended.
     pub(crate) begun: Arc<Semaphore>,
     pub(crate) ended: Arc<Semaphore>,
     /// One permit for each stream of `flood` that ended.
@@ -75,6 +76,14 @@ impl Query {
     }
     async fn secret(&self) -> Result<i32> {
         Err(Error::new("the password is swordfish"))
+    }
+    /// Runs until the test opens the gate, or until it is cancelled.
+    async fn hold(&self, ctx: &Context<'_>) -> bool {
+        let state = ctx.data_unchecked::<State>();
+        let _ended = Ended(state.ended.clone());
+        state.begun.add_permits(1);
+        state.gate.acquire().await.expect("the gate is never closed").forget();
+        true
     }
     async fn panic(&self) -> i32 {
         "no number".parse().expect("a resolver that panics")

@@ -8,6 +8,7 @@ mod full;
 #[path = "../api/support/issuer.rs"]
 mod issuer;
 mod held;
+mod hostile;
 mod kill;
 #[path = "../api/support/postgres.rs"]
 mod postgres;

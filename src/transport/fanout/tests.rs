@@ -116,7 +116,10 @@ async fn connection() -> (Arc<Wire>, TcpStream) {
     let address = listener.local_addr().expect("an address");
     let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
     let (server, _) = accepted.expect("a connection");
-    (Wire::new(server, Slot::default()), client.expect("a connection"))
+    (
+        Wire::new(server, Slot::unbounded(address.ip())),
+        client.expect("a connection"),
+    )
 }
 
 /// A subscriber's side of the server, which runs until it is aborted; and its client.
