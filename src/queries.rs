@@ -8,6 +8,7 @@ pub mod log;
 pub mod maintenance;
 pub mod page;
 pub mod token;
+mod version;
 mod view;
 mod window;
 

@@ -11,6 +11,7 @@ mod setting;
 mod snapshot;
 mod token;
 mod turn;
+mod version;
 mod write;
 
 pub use backup::{BackupError, Contents, backup, renew_epoch, restore};
