@@ -8,6 +8,7 @@ use super::{Slice, View, Window};
 use crate::domain::audience::Audience;
 use crate::domain::event::SubjectKind;
 use crate::domain::time::Timestamp;
+use crate::domain::timeline::AHEAD_MILLIS;
 use crate::entity::incident_component;
 use crate::entity::subject_version::{Column, Entity};
 use crate::error::Result;
@@ -94,6 +95,12 @@ fn select(view: &View, page: Uuid, place: Place, criteria: &Criteria) -> Select<
         .filter(Column::UntilNumber.gt(number));
     if view.audience_of(page) == Audience::Public {
         select = select.filter(Column::Audience.eq(Audience::Public.as_str()));
+    }
+    if criteria.kind == SubjectKind::Incident {
+        // Excludes nothing: no incident starts later than it may be entered. It lets a list begin at the newest incident of
+        // its time, rather than pass over all that came later.
+        let latest = place.at.plus_millis(AHEAD_MILLIS).millis();
+        select = select.filter(Column::OrderAt.lte(latest));
     }
     if let Some(impacts) = &criteria.impacts {
         select = select.filter(Column::Impact.is_in(impacts.iter().copied()));

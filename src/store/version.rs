@@ -65,13 +65,13 @@ fn differs(version: &Model) -> Condition {
 /// The components that an event may be the first to name.
 fn named(incident: &Incident, event: &Event) -> Vec<Uuid> {
     let posted = incident.updates.iter().find(|update| Some(update.id) == event.update);
+    let affected = || incident.affected().into_iter().map(|affected| affected.component);
     let mut components: Vec<Uuid> = match (event.kind, posted) {
-        (EventKind::IncidentBackfilled, _) | (_, None) => incident
-            .affected()
-            .into_iter()
-            .map(|affected| affected.component)
-            .collect(),
-        (_, Some(update)) => update.changes.iter().map(|change| change.component).collect(),
+        // Most changes add one update. An incident that is entered as a whole begins with many.
+        (EventKind::IncidentUpdatePosted | EventKind::IncidentResolved | EventKind::IncidentReopened, Some(update)) => {
+            update.changes.iter().map(|change| change.component).collect()
+        }
+        _ => affected().collect(),
     };
     components.sort_unstable();
     components.dedup();
