@@ -9,6 +9,7 @@ pub mod maintenance;
 pub mod page;
 mod source;
 pub mod token;
+mod version;
 mod view;
 mod window;
 

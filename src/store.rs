@@ -12,6 +12,7 @@ mod setting;
 mod snapshot;
 mod token;
 mod turn;
+mod version;
 mod write;
 
 pub use backup::{BackupError, Contents, backup, renew_epoch, restore};

@@ -9,6 +9,7 @@ mod m0004_log;
 mod m0005_tokens;
 mod m0006_audiences;
 mod m0007_audit_chains;
+mod m0008_versions;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_tokens::Migration),
             Box::new(m0006_audiences::Migration),
             Box::new(m0007_audit_chains::Migration),
+            Box::new(m0008_versions::Migration),
         ]
     }
 }

@@ -3,17 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select};
 use uuid::Uuid;
 
+use super::version::{self, Criteria};
 use super::{Key, Moment, Slice, View, Window};
 use crate::domain::audience::Audience;
 use crate::domain::event::{Subject, SubjectKind};
 use crate::domain::impact::Impact;
 use crate::domain::incident::{Incident, IncidentStatus};
 use crate::domain::time::Timestamp;
-use crate::entity::{self, component_change, incident, timeline_update};
+use crate::entity::{self, incident};
 use crate::error::Result;
 use crate::live::{HeldIncident, Present};
 use crate::store::log::{self, Place};
@@ -50,15 +51,6 @@ impl Filter {
         )
     }
 
-    fn matches(&self, incident: &Incident) -> bool {
-        let affected = || incident.affected().into_iter().map(|affected| affected.component);
-        self.matches_row(incident)
-            && self
-                .components
-                .as_ref()
-                .is_none_or(|wanted| affected().any(|component| wanted.contains(&component)))
-    }
-
     /// Whether all conditions hold that concern the incident's own values.
     fn matches_row(&self, incident: &Incident) -> bool {
         self.statuses
@@ -71,6 +63,20 @@ impl Filter {
                 .external_ref
                 .as_ref()
                 .is_none_or(|wanted| incident.external_ref.as_ref() == Some(wanted))
+    }
+
+    /// The same for the versions of the past.
+    fn criteria(&self) -> Criteria {
+        let statuses = self.statuses.clone().unwrap_or_else(|| IncidentStatus::ALL.to_vec());
+        Criteria {
+            kind: SubjectKind::Incident,
+            statuses: statuses.iter().map(|status| status.as_str()).collect(),
+            impacts: self.impacts().map(Iterator::collect),
+            components: self.components.clone(),
+            order_after: self.started_after,
+            order_before: self.started_before,
+            external_ref: self.external_ref.clone(),
+        }
     }
 }
 
@@ -90,17 +96,8 @@ fn select(view: &View, page: Uuid, filter: &Filter) -> Select<incident::Entity> 
         select = select.filter(Expr::expr(effective).is_in(impacts));
     }
     if let Some(components) = &filter.components {
-        let mut naming = Query::select();
-        naming
-            .column((timeline_update::Entity, timeline_update::Column::OwnerId))
-            .from(component_change::Entity)
-            .inner_join(
-                timeline_update::Entity,
-                Expr::col((timeline_update::Entity, timeline_update::Column::Id))
-                    .equals((component_change::Entity, component_change::Column::UpdateId)),
-            )
-            .and_where(component_change::Column::ComponentId.is_in(components.iter().copied()));
-        select = select.filter(incident::Column::Id.in_subquery(naming));
+        let own = (incident::Entity, incident::Column::Id);
+        select = select.filter(version::names(own, components, None));
     }
     if let Some(after) = filter.started_after {
         select = select.filter(incident::Column::StartedAt.gt(after.millis()));
@@ -134,13 +131,16 @@ pub async fn list(view: &View, page: Uuid, filter: &Filter, window: Window) -> R
         }));
     }
     if let Moment::Past(place) = view.moment() {
-        let all = past_matching(view, page, place, filter).await?;
-        return Ok(Slice::of(
-            all,
-            &window,
-            |incident| key(incident),
-            |own, other| own < other,
-        ));
+        let Slice {
+            items,
+            has_next,
+            has_previous,
+        } = version::list(view, page, place, &filter.criteria(), &window).await?;
+        return Ok(Slice {
+            items: standing(view, page, place, &items).await?,
+            has_next,
+            has_previous,
+        });
     }
     let db = view.db().await?;
     let mut cursor = select(view, page, filter).cursor_by((incident::Column::StartedAt, incident::Column::Id));
@@ -169,7 +169,7 @@ pub async fn count(view: &View, page: Uuid, filter: &Filter) -> Result<u64> {
     }
     match view.moment() {
         Moment::Now => Ok(select(view, page, filter).count(view.db().await?).await?),
-        Moment::Past(place) => Ok(past_matching(view, page, place, filter).await?.len() as u64),
+        Moment::Past(place) => version::count(view, page, place, &filter.criteria()).await,
     }
 }
 
@@ -181,10 +181,15 @@ pub async fn active(view: &View, page: Uuid) -> Result<Vec<Arc<Incident>>> {
     if let Some(present) = view.present(page).await {
         return Ok(held(view, page, &present, &Filter::open()).cloned().collect());
     }
-    if let Moment::Past(place) = view.moment() {
-        return past_matching(view, page, place, &Filter::open()).await;
-    }
     let read = |pages: Vec<Uuid>| async move {
+        if let Moment::Past(place) = view.moment() {
+            let mut active = HashMap::new();
+            for page in pages {
+                let open = version::all(view, page, place, &Filter::open().criteria()).await?;
+                active.insert(page, Arc::new(standing(view, page, place, &open).await?));
+            }
+            return Ok(active);
+        }
         let db = view.db().await?;
         let open = IncidentStatus::ALL
             .iter()
@@ -268,28 +273,14 @@ fn held<'a>(
     })
 }
 
-async fn past_matching(view: &View, page: Uuid, place: Place, filter: &Filter) -> Result<Vec<Arc<Incident>>> {
-    let read = |pages: Vec<Uuid>| async move {
-        let mut all = HashMap::new();
-        for page in pages {
-            let db = view.db().await?;
-            let entries = log::standing_at(db, page, SubjectKind::Incident, place.staff_number).await?;
-            let mut incidents = Vec::new();
-            for entry in entries {
-                if let Subject::Incident(incident) = &entry.payload.subject {
-                    incidents.push(incident.clone());
-                }
-            }
-            let mut incidents = seen(view, incidents);
-            incidents.sort_by_key(|incident| std::cmp::Reverse(key(incident)));
-            all.insert(page, Arc::new(incidents));
-        }
-        Ok(all)
-    };
-    let all = view.incidents().load(page, read).await?;
-    Ok(all
-        .iter()
-        .filter(|incident| filter.matches(incident))
-        .cloned()
-        .collect())
+/// The incidents of these ids as they stood at a place, newest first.
+async fn standing(view: &View, page: Uuid, place: Place, ids: &[Uuid]) -> Result<Vec<Arc<Incident>>> {
+    let entries = log::standing_of(view.db().await?, page, SubjectKind::Incident, ids, place.staff_number).await?;
+    let incidents = entries.iter().filter_map(|entry| match &entry.payload.subject {
+        Subject::Incident(incident) => Some(incident.clone()),
+        _ => None,
+    });
+    let mut incidents = seen(view, incidents.collect());
+    incidents.sort_by_key(|incident| std::cmp::Reverse(key(incident)));
+    Ok(incidents)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select};
 use uuid::Uuid;
 
+use super::version::{self, Criteria};
 use super::{Key, Moment, Slice, View, Window};
 use crate::domain::event::{Subject, SubjectKind};
 use crate::domain::maintenance::{Maintenance, MaintenanceStatus};
@@ -36,6 +37,20 @@ impl Filter {
         self.statuses
             .as_ref()
             .is_none_or(|statuses| statuses.contains(&maintenance.status))
+    }
+
+    /// The same for the versions of the past.
+    fn criteria(&self) -> Criteria {
+        let statuses = self.statuses.clone().unwrap_or_else(|| MaintenanceStatus::ALL.to_vec());
+        Criteria {
+            kind: SubjectKind::Maintenance,
+            statuses: statuses.iter().map(|status| status.as_str()).collect(),
+            impacts: None,
+            components: None,
+            order_after: None,
+            order_before: None,
+            external_ref: None,
+        }
     }
 }
 
@@ -69,13 +84,16 @@ pub async fn list(view: &View, page: Uuid, filter: &Filter, window: Window) -> R
         }));
     }
     if let Moment::Past(place) = view.moment() {
-        let all = past_matching(view, page, place, filter).await?;
-        return Ok(Slice::of(
-            all,
-            &window,
-            |maintenance| key(maintenance),
-            |own, other| own < other,
-        ));
+        let Slice {
+            items,
+            has_next,
+            has_previous,
+        } = version::list(view, page, place, &filter.criteria(), &window).await?;
+        return Ok(Slice {
+            items: standing(view, page, place, &items).await?,
+            has_next,
+            has_previous,
+        });
     }
     let db = view.db().await?;
     let mut cursor = select(page, filter).cursor_by((maintenance::Column::ScheduledFor, maintenance::Column::Id));
@@ -102,7 +120,7 @@ pub async fn count(view: &View, page: Uuid, filter: &Filter) -> Result<u64> {
     }
     match view.moment() {
         Moment::Now => Ok(select(page, filter).count(view.db().await?).await?),
-        Moment::Past(place) => Ok(past_matching(view, page, place, filter).await?.len() as u64),
+        Moment::Past(place) => version::count(view, page, place, &filter.criteria()).await,
     }
 }
 
@@ -114,10 +132,15 @@ pub async fn active(view: &View, page: Uuid) -> Result<Vec<Arc<Maintenance>>> {
     if let Some(present) = view.present(page).await {
         return Ok(held(&present, &Filter::active()).cloned().collect());
     }
-    if let Moment::Past(place) = view.moment() {
-        return past_matching(view, page, place, &Filter::active()).await;
-    }
     let read = |pages: Vec<Uuid>| async move {
+        if let Moment::Past(place) = view.moment() {
+            let mut active = HashMap::new();
+            for page in pages {
+                let under_way = version::all(view, page, place, &Filter::active().criteria()).await?;
+                active.insert(page, Arc::new(standing(view, page, place, &under_way).await?));
+            }
+            return Ok(active);
+        }
         let db = view.db().await?;
         let going_on = MaintenanceStatus::ALL
             .iter()
@@ -177,27 +200,21 @@ fn held<'a>(present: &'a Present, filter: &'a Filter) -> impl DoubleEndedIterato
     all.filter(|maintenance| filter.matches(maintenance))
 }
 
-async fn past_matching(view: &View, page: Uuid, place: Place, filter: &Filter) -> Result<Vec<Arc<Maintenance>>> {
-    let read = |pages: Vec<Uuid>| async move {
-        let mut all = HashMap::new();
-        for page in pages {
-            let db = view.db().await?;
-            let entries = log::standing_at(db, page, SubjectKind::Maintenance, place.staff_number).await?;
-            let mut maintenances = Vec::new();
-            for entry in entries {
-                if let Subject::Maintenance(maintenance) = &entry.payload.subject {
-                    maintenances.push(Arc::new(maintenance.clone()));
-                }
-            }
-            maintenances.sort_by_key(|maintenance| std::cmp::Reverse(key(maintenance)));
-            all.insert(page, Arc::new(maintenances));
-        }
-        Ok(all)
-    };
-    let all = view.maintenances().load(page, read).await?;
-    Ok(all
-        .iter()
-        .filter(|maintenance| filter.matches(maintenance))
-        .cloned()
-        .collect())
+/// The maintenances of these ids as they stood at a place, the latest first.
+async fn standing(view: &View, page: Uuid, place: Place, ids: &[Uuid]) -> Result<Vec<Arc<Maintenance>>> {
+    let entries = log::standing_of(
+        view.db().await?,
+        page,
+        SubjectKind::Maintenance,
+        ids,
+        place.staff_number,
+    )
+    .await?;
+    let maintenances = entries.iter().filter_map(|entry| match &entry.payload.subject {
+        Subject::Maintenance(maintenance) => Some(maintenance.clone()),
+        _ => None,
+    });
+    let mut maintenances: Vec<Maintenance> = maintenances.collect();
+    maintenances.sort_by_key(|maintenance| std::cmp::Reverse(key(maintenance)));
+    Ok(shared(maintenances))
 }

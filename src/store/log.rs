@@ -6,7 +6,7 @@ use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, Query};
 use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
-use super::Store;
+use super::{Store, version};
 use crate::domain::audience::Audience;
 use crate::domain::cursor::StreamId;
 use crate::domain::event::{EventKind, PAYLOAD_VERSION, Payload, SubjectKind};
@@ -269,18 +269,60 @@ pub async fn place_at(db: &impl ConnectionTrait, page: Uuid, at: Timestamp) -> R
     }))
 }
 
-/// The newest event of each thing of a kind, up to a number of the staff's stream: what stood at that place, and what had
-/// been taken off by then. It is for the reader to cut it to an audience.
+/// The newest event of each subject of a kind on a page up to a number of the staff's stream: the state at that number,
+/// and what had been removed by then. The caller cuts it to an audience.
+///
+/// # Errors
+/// Those of the database.
 pub async fn standing_at(db: &impl ConnectionTrait, page: Uuid, kind: SubjectKind, up_to: u64) -> Result<Vec<Entry>> {
-    let newest = Alias::new("newest");
-    let mut of_each = Query::select();
-    of_each
-        .expr_as(Expr::col(event::Column::StaffNumber).max(), newest)
+    let key = match kind {
+        SubjectKind::Page => "id",
+        _ => "page_id",
+    };
+    standing(db, page, kind, Expr::col(Alias::new(key)).eq(page), up_to).await
+}
+
+/// The same for subjects of these ids.
+///
+/// # Errors
+/// Those of the database.
+pub async fn standing_of(
+    db: &impl ConnectionTrait,
+    page: Uuid,
+    kind: SubjectKind,
+    ids: &[Uuid],
+    up_to: u64,
+) -> Result<Vec<Entry>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted = Expr::col(Alias::new("id")).is_in(ids.iter().copied());
+    standing(db, page, kind, wanted, up_to).await
+}
+
+/// One seek in the index for each subject, however many events it has. A kind is named like the table of its subjects, which
+/// keeps the rows of those that were removed.
+async fn standing(
+    db: &impl ConnectionTrait,
+    page: Uuid,
+    kind: SubjectKind,
+    wanted: Expr,
+    up_to: u64,
+) -> Result<Vec<Entry>> {
+    let subject = (Alias::new(kind.as_str()), Alias::new("id"));
+    let newest = Query::select()
+        .expr(Expr::col(event::Column::StaffNumber).max())
         .from(event::Entity)
         .and_where(event::Column::PageId.eq(page))
         .and_where(event::Column::SubjectKind.eq(kind.as_str()))
+        .and_where(Expr::col((event::Entity, event::Column::SubjectId)).equals(subject))
         .and_where(event::Column::StaffNumber.lte(stored(up_to)))
-        .group_by_col(event::Column::SubjectId);
+        .to_owned();
+    let of_each = Query::select()
+        .expr(Expr::SubQuery(None, Box::new(newest.into())))
+        .from(Alias::new(kind.as_str()))
+        .and_where(wanted)
+        .to_owned();
     let rows = event::Entity::find()
         .filter(event::Column::PageId.eq(page))
         .filter(event::Column::StaffNumber.in_subquery(of_each))
@@ -348,6 +390,7 @@ async fn prune_page(db: &DatabaseTransaction, page: Uuid, older_than: Timestamp)
         .filter(event::Column::StaffNumber.not_in_subquery(newest))
         .exec(db)
         .await?;
+    version::prune(db, page, stored(place.staff_number)).await?;
     page_log::Entity::update_many()
         .col_expr(page_log::Column::StaffFloor, Expr::value(stored(place.staff_number)))
         .col_expr(page_log::Column::PublicFloor, Expr::value(stored(place.public_number)))

@@ -17,6 +17,7 @@ use super::Store;
 use super::audit::{self, Deed, Head};
 use super::bell::Bell;
 use super::committed::Committed;
+use super::version;
 use crate::clock::Clock;
 use crate::domain::audience::Audience;
 #[cfg(feature = "seeded-bugs")]
@@ -253,10 +254,12 @@ impl Write {
         let at = Ord::max(log.last_at, self.now.millis());
         let (mut staff_head, mut public_head) = (log.staff_head, log.public_head);
         let mut rows = Vec::with_capacity(events.len());
+        let mut batch = Batch::new(self.db());
         for event in events {
             let is_public = is_public(&event);
             staff_head += 1;
             public_head += i64::from(is_public);
+            version::record(&mut batch, page, staff_head, &event);
             let (kind, subject) = (event.kind, event.subject.kind());
             let subject_id = event.subject.id(page);
             let payload = Payload {
@@ -291,7 +294,6 @@ impl Write {
                 .col_expr(page_log::Column::LastAt, Expr::value(at));
         }
         let rows = rows.into_iter().map(|row| row.into_active_model().reset_all());
-        let mut batch = Batch::new(self.db());
         batch.add(&heads);
         batch.add(&audit::insertion(entry));
         batch.add(&event::Entity::insert_many(rows));

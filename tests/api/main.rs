@@ -34,6 +34,7 @@ mod mutated;
 mod mutator;
 mod nodes;
 mod page;
+mod past;
 mod plans;
 mod postmortem;
 mod private_page;

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statemen
 use crate::support::database::places;
 
 /// Rows that are valid once so many steps are taken; `{n}` stands for a uuid.
-const ROWS: [&str; 7] = [
+const ROWS: [&str; 8] = [
     "INSERT INTO setting (name, value) VALUES ('epoch', '0123456789abcdef');
      INSERT INTO page (id, slug, name, time_zone, visibility, version, created_at, updated_at)
          VALUES ({1}, 'shop', 'The shop', 'Etc/UTC', 'public', 1, 1000, 1000);
@@ -35,6 +35,8 @@ const ROWS: [&str; 7] = [
          VALUES ({9}, 'Pager', 'abc', '00', 'responder', 'admin', 1000)",
     "UPDATE incident SET public_version = 1, public_updated_at = 2000",
     "UPDATE audit SET chain = {1}, number = 1, hash = 'x'",
+    "INSERT INTO subject_version (page_id, subject_kind, subject_id, since_number, until_number, order_at, status, audience)
+         VALUES ({1}, 'maintenance', {7}, 2, 9, 5000, 'scheduled', 'public')",
 ];
 
 /// The statements of a step, as a database writes uuids and truth.

@@ -38,7 +38,11 @@ fn queries() -> Vec<String> {
                 maintenances(first: 5) {{ nodes {{ {MAINTENANCE} }} }} cursor }} }}"
         ),
     ];
+    // More than those whose incidents are collected.
+    let many = vec!["\"AQPBA2rKcKhwQ6W_gjC8ZzMD\""; 20].join(", ");
+    let by_many = format!("first: 5, filter: {{ components: [{many}] }}");
     for arguments in [
+        by_many.as_str(),
         "first: 5",
         "last: 5",
         "first: 5, filter: { statuses: [RESOLVED] }",
@@ -47,10 +51,15 @@ fn queries() -> Vec<String> {
         "first: 5, filter: { startedAfter: \"2026-01-01T00:00:00Z\", startedBefore: \"2027-01-01T00:00:00Z\" }",
         "first: 5, filter: { components: [\"AQPBA2rKcKhwQ6W_gjC8ZzMD\"] }",
     ] {
-        queries.push(page(&format!(
-            "incidents({arguments}) {{ totalCount nodes {{ {INCIDENT} }} }}"
-        )));
+        let list = format!("incidents({arguments}) {{ totalCount nodes {{ {INCIDENT} }} }}");
+        // What an event's page shows is of the past.
+        queries.push(page(&format!("events(first: 2) {{ nodes {{ page {{ {list} }} }} }}")));
+        queries.push(page(&list));
     }
+    queries.push(page(
+        "events(first: 2) { nodes { page { activeIncidents { title } activeMaintenances { title } componentGroups { name }
+            maintenances(first: 5, filter: { statuses: [COMPLETED] }) { totalCount nodes { title } } } } }",
+    ));
     queries
 }
 

@@ -32,6 +32,13 @@ pub(crate) struct State {
     rows: BTreeMap<String, Vec<String>>,
 }
 
+impl State {
+    /// The rows of a table, in a fixed order.
+    pub(crate) fn rows(&self, table: &str) -> &[String] {
+        self.rows.get(table).map_or(&[], Vec::as_slice)
+    }
+}
+
 impl Test {
     /// All there is of a page, and in the database.
     pub(crate) async fn state(&self, page: &str) -> State {
