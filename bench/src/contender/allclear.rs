@@ -24,6 +24,10 @@ const MAX_INCIDENTS: usize = 40;
 /// Updates that one incident takes; then the mutation refuses.
 const LIMIT: usize = 499;
 
+/// The address space of a server that is attacked. A query that makes it allocate without end ends the server, and not what
+/// else runs on the machine.
+const MOST_MEMORY_KIB: u64 = 4 << 20;
+
 /// The incidents that updates are posted to, one after the other.
 #[derive(Clone)]
 pub(super) struct Desk(Arc<[String]>);
@@ -82,10 +86,17 @@ pub(super) fn as_it_comes(programs: &Programs, options: &[&str]) -> anyhow::Resu
     ready(command, Some(folder))
 }
 
-/// Starts it on a database, with these options.
+/// Starts it on a database, with these options and a bounded address space.
 pub(super) fn on(programs: &Programs, url: &str, options: &[&str]) -> anyhow::Result<Server> {
-    let mut command = serve(programs, url)?;
-    command.args(options);
+    let plain = serve(programs, url)?;
+    let mut command = Command::new("sh");
+    command
+        .arg("-c")
+        .arg(format!("ulimit -v {MOST_MEMORY_KIB} && exec \"$0\" \"$@\""))
+        .arg(plain.get_program())
+        .args(plain.get_args());
+    // Under attack it has much to warn of, and what it refuses is counted here.
+    command.args(options).env("ALLCLEAR_LOG", "error");
     ready(command, None)
 }
 

@@ -68,6 +68,9 @@ pub(crate) struct Args {
     /// Without kinds of requests whose name contains this text.
     #[arg(long)]
     without: Option<String>,
+    /// What the server charges for each request beside the cost that it reports (`REQUEST` in `transport/throttle.rs`).
+    #[arg(long, default_value_t = 10)]
+    request_cost: u32,
     /// Print the requests, and end.
     #[arg(long)]
     list: bool,
@@ -139,7 +142,7 @@ pub(crate) fn run(args: &Args, programs: &Programs) -> anyhow::Result<()> {
     }
     drop(server);
     if args.modes.contains(&Mode::Cost) {
-        let (table, is_within, lost) = costs(programs, &database, &kinds)?;
+        let (table, is_within, lost) = costs(args, programs, &database, &kinds)?;
         println!("### CPU per unit of cost\n\n{table}");
         failures.extend(lost);
         if !is_within {
@@ -224,7 +227,12 @@ fn sample(
 }
 
 /// The table of costs, whether it is within the limits, and which kinds got no answer.
-fn costs(programs: &Programs, database: &Database, kinds: &[Kind]) -> anyhow::Result<(String, bool, Vec<String>)> {
+fn costs(
+    args: &Args,
+    programs: &Programs,
+    database: &Database,
+    kinds: &[Kind],
+) -> anyhow::Result<(String, bool, Vec<String>)> {
     let mut options = vec!["--rate-limit", "0"];
     if programs.has_option(CACHE_OPTION)? {
         options.extend([CACHE_OPTION, "0"]);
@@ -234,7 +242,7 @@ fn costs(programs: &Programs, database: &Database, kinds: &[Kind]) -> anyhow::Re
     let (mut priced, mut lost) = (Vec::new(), Vec::new());
     for kind in kinds {
         eprintln!("cost: {}", kind.name);
-        match cost::measure(&server, kind) {
+        match cost::measure(&server, kind, args.request_cost) {
             Ok(measured) => priced.extend(measured),
             Err(error) => {
                 lost.push(format!("{}: no answer ({error:#})", kind.name));

@@ -26,7 +26,9 @@ const FACTOR: f64 = 10.0;
 pub(super) struct Priced {
     name: String,
     status: u16,
-    /// In units of cost; none where the answer does not tell.
+    /// The code of the first error, if there is one.
+    code: Option<String>,
+    /// What is charged, in units of cost; none where the answer does not tell.
     cost: Option<f64>,
     /// Processor time for one request, in µs.
     cpu: f64,
@@ -37,7 +39,9 @@ pub(super) struct Priced {
 }
 
 /// Measures one kind.
-pub(super) fn measure(server: &Server, kind: &Kind) -> anyhow::Result<Option<Priced>> {
+///
+/// `beside` is what the server charges for each request beside the cost that it reports.
+pub(super) fn measure(server: &Server, kind: &Kind, beside: u32) -> anyhow::Result<Option<Priced>> {
     let Form::Post(body) = &kind.form else { return Ok(None) };
     let request = query::post_body(server.address, body, &[ASK]);
     let before = server.process.resident()?;
@@ -53,7 +57,8 @@ pub(super) fn measure(server: &Server, kind: &Kind) -> anyhow::Result<Option<Pri
     Ok(Some(Priced {
         name: kind.name.clone(),
         status,
-        cost: cost(&body),
+        code: code(&body),
+        cost: cost(&body).map(|cost| cost + f64::from(beside)),
         cpu: micros(server.process.cpu()? - cpu) / f64::from(count),
         bytes: body.len(),
         raised: (server.process.peak()? as f64 - before as f64).max(0.0) / f64::from(1 << 20),
@@ -80,6 +85,15 @@ fn cost(body: &[u8]) -> Option<f64> {
     number(b"\"actualQueryCost\":").or_else(|| number(b"\"requestedQueryCost\":"))
 }
 
+/// The code of the first error of an answer.
+fn code(body: &[u8]) -> Option<String> {
+    let key = b"\"code\":\"";
+    let errors = memchr::memmem::find(body, b"\"errors\":[")?;
+    let from = errors + memchr::memmem::find(&body[errors..], key)? + key.len();
+    let length = memchr::memchr(b'"', &body[from..])?;
+    Some(String::from_utf8_lossy(&body[from..from + length]).into_owned())
+}
+
 /// A table of all kinds, the dearest per unit of cost first, and whether all lie within the factor.
 pub(super) fn report(mut priced: Vec<Priced>) -> (String, bool) {
     let ordinary = priced
@@ -98,7 +112,9 @@ pub(super) fn report(mut priced: Vec<Priced>) -> (String, bool) {
             };
             vec![
                 priced.name.clone(),
-                priced.status.to_string(),
+                format!("{} {}", priced.status, priced.code.as_deref().unwrap_or_default())
+                    .trim_end()
+                    .to_owned(),
                 number(priced.cost, 0),
                 format!("{:.0}", priced.cpu),
                 number(priced.per_unit(), 2),

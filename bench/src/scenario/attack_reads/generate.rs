@@ -38,7 +38,11 @@ pub(super) fn kinds(facts: &Facts) -> anyhow::Result<Vec<Kind>> {
                 .map(|field| field.name.node.as_str())
                 .collect::<Vec<_>>()
                 .join(".");
-            for (manner, items, times) in [("deep", 1, LEVELS / cycle.len() - 1), ("wide", 100, 2)] {
+            for (manner, items, times) in [
+                ("deep", 1, LEVELS / cycle.len() - 1),
+                ("wide", 100, 2),
+                ("short", 10, 1),
+            ] {
                 let selection = format!("{open} {} {close}", repeat(&cycle, items, times));
                 kinds.push(Kind::query(
                     format!("{manner} cycle {start}.{name}"),
@@ -117,6 +121,22 @@ fn places(facts: &Facts, selection: &str) -> Vec<(&'static str, String)> {
     let with_fragment = |operation: String| format!("{operation} fragment Dear on Page {{ {selection} }}");
     let pages = vec![format!("\"{page}\""); 50].join(", ");
     vec![
+        ("once", facts.on_page(selection)),
+        (
+            "5 aliases",
+            with_fragment(format!("{{ {} }}", many(5, &format!("page(slug: \"{slug}\")")))),
+        ),
+        (
+            "as of a time",
+            with_fragment(format!(
+                "{{ {} }}",
+                many(1, &format!("page(slug: \"{slug}\", asOf: \"{as_of}\")"))
+            )),
+        ),
+        (
+            "in 5 events",
+            with_fragment(facts.on_page("events(first: 5) { nodes { page { ...Dear } } }")),
+        ),
         (
             "50 aliases",
             with_fragment(format!("{{ {} }}", many(50, &format!("page(slug: \"{slug}\")")))),
