@@ -8,6 +8,8 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::machine;
+
 pub(crate) const SLUG: &str = "big";
 
 /// Time between the beginnings of two incidents: 5,000 of them cover about three years.
@@ -60,7 +62,7 @@ pub(crate) struct Size {
 
 /// Writes `components.json` and `incidents.json`.
 pub(crate) fn write(size: &Size, folder: &Path) -> anyhow::Result<()> {
-    let now = Utc::now();
+    let now = machine::now();
     let page =
         json!({ "id": "bigpage", "name": "Big page", "url": "https://status.example.com", "time_zone": "Etc/UTC" });
     let files = [
@@ -182,7 +184,7 @@ mod tests {
             components: 45,
             changes: 3,
         };
-        let now = Utc::now();
+        let now = machine::now();
 
         let incidents = incidents(&size, now);
         let updates = |incident: &Value| incident["incident_updates"].as_array().map_or(0, Vec::len);

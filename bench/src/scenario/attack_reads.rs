@@ -127,7 +127,7 @@ pub(crate) fn run(args: &Args, programs: &Programs) -> anyhow::Result<()> {
             attacks.extend(all.iter().map(|kind| (kind.name.clone(), vec![*kind])));
         }
         for (number, (name, kinds)) in attacks.into_iter().enumerate() {
-            let sample = attack(args, number, name, &kinds, &server, &database, &others(&server));
+            let sample = attack(args, number, &name, &kinds, &server, &database, &others(&server));
             match sample {
                 Ok(sample) => samples.push(sample),
                 Err(error) => failures.push(format!("{error:#}")),
@@ -178,7 +178,7 @@ fn quiet(server: &Server, database: &Database, others: &Others<'_>) -> anyhow::R
 fn attack(
     args: &Args,
     number: usize,
-    name: String,
+    name: &str,
     kinds: &[&Kind],
     server: &Server,
     database: &Database,
@@ -195,7 +195,7 @@ fn attack(
         rate: args.rate,
         until,
     };
-    sample(&name, server, database, until, others, || attack.run())
+    sample(name, server, database, until, others, || attack.run())
 }
 
 /// Lets the others send what they send, and an attack run beside.

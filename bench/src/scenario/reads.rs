@@ -7,7 +7,7 @@ mod report;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use chrono::{SecondsFormat, Utc};
+use chrono::SecondsFormat;
 use clap::Args as ClapArgs;
 use serde_json::Value;
 
@@ -16,6 +16,7 @@ use crate::contender::Programs;
 use crate::database::{Content, Database, System, big_page};
 use crate::figures;
 use crate::http::Http;
+use crate::machine;
 use crate::query;
 use reader::{Reader, Running};
 
@@ -138,7 +139,7 @@ fn expect(args: &Args, programs: &Programs, content: Content, database: &Databas
     let file = tempfile::NamedTempFile::new()?;
     std::fs::write(file.path(), &body)?;
     // Nothing changes any more, so the page as it was now is the page as it stands.
-    let as_of = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+    let as_of = machine::now().to_rfc3339_opts(SecondsFormat::Millis, true);
     Ok(Expected {
         document,
         as_of: query::page(content.slug(), args.newest, Some(&as_of)),

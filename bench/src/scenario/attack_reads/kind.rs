@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::generate;
 use crate::http::Http;
+use crate::machine;
 use crate::query;
 
 /// What the attacker knows of the page: anyone can read it.
@@ -66,7 +67,7 @@ impl Facts {
             page: page["id"].as_str().context("a page without an id")?.to_owned(),
             components: ids(&page["components"]).context("components without ids")?,
             incidents: ids(&page["incidents"]["nodes"]).context("incidents without ids")?,
-            as_of: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+            as_of: machine::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
         })
     }
 

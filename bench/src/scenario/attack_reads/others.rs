@@ -91,8 +91,7 @@ impl Others<'_> {
         let mut distinct = Distinct::new(request.clone()).expect("it carries the ordinary query");
         let mut connections: Vec<Option<Http>> = (0..READERS).map(|_| None).collect();
         let (mut known, mut new) = (Series::default(), Series::default());
-        let mut number = 0;
-        for due in every(READ_EVERY, until) {
+        for (number, due) in every(READ_EVERY, until).enumerate() {
             let [a, b, c] = READERS_NETWORK;
             let reader = number % connections.len();
             let from = Ipv4Addr::new(a, b, c, reader as u8 + 1);
@@ -103,7 +102,6 @@ impl Others<'_> {
             } else {
                 (&mut new, distinct.next())
             };
-            number += 1;
             if series.is_late(due, until) {
                 continue;
             }
