@@ -1,5 +1,5 @@
 //! The big page: a status page with a long history, written as the JSON files of a Statuspage page. `allclear import
-//! statuspage` reads it into a database within a minute or so, which makes it as large on every machine.
+//! statuspage` reads it into a database, which makes it as large on every machine.
 
 use std::path::Path;
 
