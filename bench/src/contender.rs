@@ -3,9 +3,13 @@
 
 mod allclear;
 mod bare;
+mod bare_page;
 mod bare_sse;
 mod floor;
+mod mercurius;
+mod page;
 mod stock;
+mod stock_page;
 mod yoga;
 
 use std::net::SocketAddr;
@@ -47,6 +51,27 @@ pub(crate) struct Programs {
     /// Where Allclear's database is made; the system's temporary folder unless given.
     #[arg(long, global = true)]
     data: Option<PathBuf>,
+}
+
+impl Programs {
+    /// Whether `allclear serve` knows an option.
+    pub(crate) fn has_option(&self, option: &str) -> anyhow::Result<bool> {
+        let mut help = Command::new(allclear::program(self)?);
+        let help = help
+            .args(["serve", "--help"])
+            .output()
+            .context("cannot start Allclear")?;
+        let help = String::from_utf8_lossy(&help.stdout).into_owned();
+        Ok(help.split_whitespace().any(|word| word == option))
+    }
+
+    /// A temporary folder where databases may be made.
+    pub(crate) fn folder(&self) -> anyhow::Result<tempfile::TempDir> {
+        Ok(match &self.data {
+            Some(folder) => tempfile::tempdir_in(folder)?,
+            None => tempfile::tempdir()?,
+        })
+    }
 }
 
 /// A server that runs.
@@ -168,6 +193,14 @@ impl Publisher {
 pub(crate) fn as_it_comes(programs: &Programs, options: &[&str]) -> anyhow::Result<Server> {
     allclear::as_it_comes(programs, options).context("cannot start Allclear")
 }
+
+/// Allclear on a database, with these options.
+pub(crate) fn allclear_on(programs: &Programs, url: &str, options: &[&str]) -> anyhow::Result<Server> {
+    allclear::on(programs, url, options).context("cannot start Allclear")
+}
+
+pub(crate) use allclear::{mutate, program as allclear_program};
+pub(crate) use page::{PageServer, Served};
 
 /// Says where a server listens, for the bench to read.
 fn say_address(address: SocketAddr) {

@@ -51,6 +51,12 @@ pub(crate) fn shown<T: fmt::Display>(figure: Option<T>) -> String {
     figure.map_or_else(|| "–".to_owned(), |figure| figure.to_string())
 }
 
+/// The command that repeats this measurement, as Markdown.
+pub(crate) fn command() -> String {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    format!("`cargo run --release -p bench -- {}`", arguments.join(" "))
+}
+
 /// A Markdown table.
 pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));

@@ -1,6 +1,6 @@
 //! The load: many subscribers on one thread, which counts what comes and reads as little of it as it can.
 
-mod frame;
+pub(crate) mod frame;
 mod subscriber;
 
 use std::collections::VecDeque;

@@ -2,7 +2,15 @@
 
 use std::fs;
 
+use chrono::{DateTime, Utc};
+
 use crate::figures::table;
+
+/// The time of day.
+#[expect(clippy::disallowed_methods, reason = "a benchmark has no clock to inject")]
+pub(crate) fn now() -> DateTime<Utc> {
+    Utc::now()
+}
 
 /// The machine as a table; what cannot be read is left out.
 pub(crate) fn description() -> String {

@@ -1,26 +1,28 @@
-//! Measures what a delivered message costs Allclear, beside bare servers that send the same bytes.
+//! Measures what delivered messages and reads cost Allclear, beside other servers that send the same.
 
 #![expect(clippy::print_stdout, reason = "what was measured is printed")]
 #![expect(clippy::print_stderr, reason = "how far it has come is told meanwhile")]
 
 mod contender;
+mod database;
 mod document;
 mod figures;
 mod http;
 mod load;
 mod machine;
 mod process;
+mod query;
 mod scenario;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use contender::{Contender, Programs};
-use scenario::{all, attack, back_to_back, fanout, memory, storm};
+use contender::{Contender, Programs, Served};
+use scenario::{all, attack, attack_reads, back_to_back, big_page, fanout, herd, memory, reads, storm};
 
 #[derive(Parser)]
-#[command(about = "Measures what a delivered message costs Allclear, beside bare servers that send the same bytes.")]
+#[command(about = "Measures what delivered messages and reads cost Allclear, beside other servers that send the same.")]
 struct Cli {
     #[command(flatten)]
     programs: Programs,
@@ -40,11 +42,25 @@ enum Scenario {
     BackToBack(back_to_back::Args),
     /// Two attackers send documents past the limits: how long `/healthz` takes meanwhile.
     Attack(attack::Args),
+    /// The query of a status page: processor time and requests per second, cached, uncached, as of a time, and 304.
+    Reads(reads::Args),
+    /// One address sends the dearest queries it can find: what others notice, and what the queries cost.
+    AttackReads(attack_reads::Args),
+    /// Thousands of readers send the same query right after an event.
+    Herd(herd::Args),
+    /// Fills a database with the big page.
+    BigPage(big_page::Args),
     /// Everything that BENCHMARKS.md shows.
     All(all::Args),
     /// Is one of the servers. The bench starts it.
     #[command(hide = true)]
     Serve { contender: Contender },
+    /// Is one of the servers that answer the query of a status page. The bench starts it.
+    #[command(hide = true)]
+    ServePage {
+        #[command(subcommand)]
+        served: Served,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -56,8 +72,13 @@ fn main() -> anyhow::Result<()> {
         Scenario::Storm(args) => storm::run(&args, &cli.programs),
         Scenario::BackToBack(args) => back_to_back::run(&args, &cli.programs),
         Scenario::Attack(args) => attack::run(&args, &cli.programs),
+        Scenario::Reads(args) => reads::run(&args, &cli.programs),
+        Scenario::AttackReads(args) => attack_reads::run(&args, &cli.programs),
+        Scenario::Herd(args) => herd::run(&args, &cli.programs),
+        Scenario::BigPage(args) => big_page::run(&args, &cli.programs),
         Scenario::All(args) => all::run(&args, &cli.programs),
         Scenario::Serve { contender } => contender.serve(),
+        Scenario::ServePage { served } => served.serve(),
     }
 }
 

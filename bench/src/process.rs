@@ -46,6 +46,26 @@ impl Process {
         Ok(Duration::from(self.clock.now().context("the server has ended")?))
     }
 
+    /// The most resident memory that the server has had so far, in bytes.
+    pub(crate) fn peak(&self) -> anyhow::Result<u64> {
+        let path = format!("/proc/{}/status", self.child.id());
+        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+        let kib = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = kib.and_then(|rest| rest.trim().strip_suffix(" kB"));
+        Ok(kib.context("no VmHWM")?.trim().parse::<u64>()? * 1024)
+    }
+
+    /// Makes [`peak`](Process::peak) begin anew (proc(5), `clear_refs`).
+    pub(crate) fn forget_peak(&self) -> anyhow::Result<()> {
+        let path = format!("/proc/{}/clear_refs", self.child.id());
+        std::fs::write(&path, "5").with_context(|| format!("cannot write {path}"))
+    }
+
+    /// Whether the server has not ended.
+    pub(crate) fn is_running(&mut self) -> anyhow::Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
     /// Resident memory in bytes.
     pub(crate) fn resident(&self) -> anyhow::Result<u64> {
         let path = format!("/proc/{}/smaps_rollup", self.child.id());

@@ -2,9 +2,13 @@
 
 pub(crate) mod all;
 pub(crate) mod attack;
+pub(crate) mod attack_reads;
 pub(crate) mod back_to_back;
+pub(crate) mod big_page;
 pub(crate) mod fanout;
+pub(crate) mod herd;
 pub(crate) mod memory;
+pub(crate) mod reads;
 mod stage;
 pub(crate) mod storm;
 

@@ -24,6 +24,10 @@ const MAX_INCIDENTS: usize = 40;
 /// Updates that one incident takes; then the mutation refuses.
 const LIMIT: usize = 499;
 
+/// The address space of a server that is attacked. A query that makes it allocate without end ends the server, and not what
+/// else runs on the machine.
+const MOST_MEMORY_KIB: u64 = 4 << 20;
+
 /// The incidents that updates are posted to, one after the other.
 #[derive(Clone)]
 pub(super) struct Desk(Arc<[String]>);
@@ -75,28 +79,47 @@ pub(super) fn start(programs: &Programs, events: usize) -> anyhow::Result<Server
     })
 }
 
-/// Starts it with nothing but what it must be told, and these options.
+/// Starts it on a fresh SQLite database, with nothing but what it must be told and these options.
 pub(super) fn as_it_comes(programs: &Programs, options: &[&str]) -> anyhow::Result<Server> {
     let (mut command, folder) = command(programs)?;
     command.args(options);
+    ready(command, Some(folder))
+}
+
+/// Starts it on a database, with these options and a bounded address space.
+pub(super) fn on(programs: &Programs, url: &str, options: &[&str]) -> anyhow::Result<Server> {
+    let plain = serve(programs, url)?;
+    let mut command = Command::new("sh");
+    command
+        .arg("-c")
+        .arg(format!("ulimit -v {MOST_MEMORY_KIB} && exec \"$0\" \"$@\""))
+        .arg(plain.get_program())
+        .args(plain.get_args());
+    // Under attack it has much to warn of, and what it refuses is counted here.
+    command.args(options).env("ALLCLEAR_LOG", "error");
+    ready(command, None)
+}
+
+fn ready(command: Command, folder: Option<tempfile::TempDir>) -> anyhow::Result<Server> {
     let (process, address) = Process::start(command, Some("Ready."))?;
     Ok(Server {
         process,
         address,
         publishing: Publishing::Plain,
-        _folder: Some(folder),
+        _folder: folder,
     })
 }
 
 /// The program, to be started on a fresh database, in a folder that goes away.
 fn command(programs: &Programs) -> anyhow::Result<(Command, tempfile::TempDir)> {
-    let program = program(programs)?;
-    let folder = match &programs.data {
-        Some(folder) => tempfile::tempdir_in(folder)?,
-        None => tempfile::tempdir()?,
-    };
+    let folder = programs.folder()?;
     let database = format!("sqlite://{}?mode=rwc", folder.path().join("bench.db").display());
-    let mut command = Command::new(program);
+    Ok((serve(programs, &database)?, folder))
+}
+
+/// The program, to be started on a database.
+fn serve(programs: &Programs, database: &str) -> anyhow::Result<Command> {
+    let mut command = Command::new(program(programs)?);
     command
         .args([
             "serve",
@@ -106,9 +129,9 @@ fn command(programs: &Programs) -> anyhow::Result<(Command, tempfile::TempDir)> 
             "--admin-token",
             TOKEN,
         ])
-        .args(["--database-url", &database])
+        .args(["--database-url", database])
         .env("ALLCLEAR_LOG", "warn");
-    Ok((command, folder))
+    Ok(command)
 }
 
 impl Desk {
@@ -126,7 +149,7 @@ impl Desk {
 }
 
 /// Sends a mutation of one field, and returns that.
-fn mutate(http: &mut Http, document: &str, input: &Value) -> anyhow::Result<Value> {
+pub(crate) fn mutate(http: &mut Http, document: &str, input: &Value) -> anyhow::Result<Value> {
     let authorization = format!("Bearer {TOKEN}");
     let headers = [
         ("content-type", "application/json"),
@@ -140,7 +163,7 @@ fn mutate(http: &mut Http, document: &str, input: &Value) -> anyhow::Result<Valu
     Ok(field.clone())
 }
 
-fn program(programs: &Programs) -> anyhow::Result<PathBuf> {
+pub(crate) fn program(programs: &Programs) -> anyhow::Result<PathBuf> {
     let program = match &programs.allclear {
         Some(program) => program.clone(),
         None => std::env::current_exe()?.with_file_name("allclear"),

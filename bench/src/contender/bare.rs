@@ -12,6 +12,7 @@ use axum::routing::{any, post};
 use axum::serve::ListenerExt;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 use tokio::sync::broadcast;
 
 use super::say_address;
@@ -56,7 +57,16 @@ pub(super) fn serve(buffers: Buffers) -> anyhow::Result<()> {
 
 /// Serves as `main` of an axum program would, with one thread per core, and no delay of small packets.
 pub(super) fn serve_router(router: Router) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    serve_on(&runtime()?, router)
+}
+
+/// The runtime that `main` of an axum program would have.
+pub(super) fn runtime() -> anyhow::Result<Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// As [`serve_router`], on a runtime that something else uses too.
+pub(super) fn serve_on(runtime: &Runtime, router: Router) -> anyhow::Result<()> {
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         say_address(listener.local_addr()?);
