@@ -22,6 +22,7 @@ use futures_util::FutureExt;
 
 use super::access::{Authenticate, Credentials};
 use super::answer::Answer;
+use super::concurrency::Queue;
 use super::engine::Engine;
 use super::preflight::Checked;
 use super::router::Edge;
@@ -152,8 +153,16 @@ async fn plain<E: Engine, A: Authenticate>(
     checked: Checked,
     charge: Charge,
 ) -> Result<Response, RequestError> {
+    let permit = match edge.executions.begin(charge.payer(), Queue::Request).await {
+        Ok(permit) => permit,
+        Err(error) => {
+            edge.throttle.settle(charge, Some(0));
+            return Err(error);
+        }
+    };
     let request = edge.access.admit(sender, request_id, checked.request).await?;
     let executed = edge.engine.execute(request).await;
+    drop(permit);
     edge.throttle.settle(charge, executed.work);
     Ok(respond(
         media,
