@@ -88,8 +88,9 @@ async fn operations_on_a_socket_count_too_and_subscriptions_that_run_do_not() {
     assert_eq!(refused["type"], "error");
     assert_eq!(refused["payload"][0]["extensions"]["code"], "TOO_MANY_REQUESTS");
     server.state.gate.add_permits(3);
-    for _ in 0..3 {
-        assert_eq!(socket.receive().await["type"], "next");
-        assert_eq!(socket.receive().await["type"], "complete");
+    let mut completed = 0;
+    for _ in 0..6 {
+        completed += usize::from(socket.receive().await["type"] == "complete");
     }
+    assert_eq!(completed, 3);
 }
