@@ -13,6 +13,7 @@ pub mod maintenance;
 pub mod mutation;
 pub mod node;
 pub mod page;
+pub mod price;
 pub mod query;
 pub mod scalar;
 pub mod selection;

@@ -9,6 +9,7 @@ pub mod error;
 pub mod clock;
 pub mod seeded;
 pub mod item;
+pub mod price;
 pub mod entity;
 pub mod store;
 pub mod live;

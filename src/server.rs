@@ -1,6 +1,7 @@
 //! A server as a whole: the API over an app, what runs beside it, and how all of it stops in good order.
 
 mod engine;
+mod prices;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ const RESERVE: Duration = Duration::from_secs(1);
 
 /// Serves an app until `stop`, then closes sockets, finishes the commands that run, and closes the database: all of that
 /// within `grace`. What is still executed shortly before its end is cancelled.
-pub async fn run(app: Arc<App>, listener: TcpListener, config: Config, stop: impl Into<Stop>, grace: Duration) {
+pub async fn run(app: Arc<App>, listener: TcpListener, mut config: Config, stop: impl Into<Stop>, grace: Duration) {
     let stops = stop.into();
     let stop = stops.token().clone();
     let background = start_background(&app, &stop);
@@ -44,6 +45,7 @@ pub async fn run(app: Arc<App>, listener: TcpListener, config: Config, stop: imp
         end: grace.saturating_sub(2 * reserve),
     };
     let schema = graphql::schema(Arc::clone(&app), limits, config.limits.introspectable);
+    config.limits.prices = Arc::new(prices::of(&schema.sdl()));
     let router = transport::router(
         Api::new(Arc::clone(&app), schema),
         Door(Arc::clone(&app)),

@@ -2,7 +2,7 @@
 //!
 //! It finds the document that a request names (`documents`), decides what reaches the executor (`preflight`), how a request
 //! comes in and an answer goes out (`http`, `websocket`), who is heard of before (`access`), and how much of one sender
-//! (`throttle`, `place`; `address` tells them apart) and of all together (`slot`). It works over any [`Engine`] and knows
+//! (`throttle`, `concurrency`, `place`; `address` tells them apart) and of all together (`slot`). It works over any [`Engine`] and knows
 //! nothing of pages or incidents.
 //!
 //! Operations that last (`operation`) send their results in an `envelope` to a `wire`; those of subscriptions that many
@@ -17,6 +17,7 @@ mod answer;
 mod apart;
 mod browser;
 mod cached;
+mod concurrency;
 mod config;
 mod documents;
 mod engine;
@@ -46,6 +47,7 @@ mod wire;
 
 pub use access::{Authenticate, Refused};
 pub use address::{Forwarding, Proxies};
+pub use concurrency::ExecutionLimit;
 pub use config::{Config, DocumentConfig, WebSocketConfig};
 pub use documents::{Persisted, Unusable};
 pub use engine::{Engine, Executed, Follower, Nobody, Subscription, Unshared, Validity};

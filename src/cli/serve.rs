@@ -160,6 +160,11 @@ impl Serve {
             ..transport::Config::default()
         };
         self.senders.apply(&mut config);
+        // One client must not be able to take every connection to the database.
+        let most = (self.database.database_connections as usize).saturating_sub(1).max(1);
+        if let Some(limit) = &mut config.executions {
+            limit.running = limit.running.min(most);
+        }
         let wished = config.room;
         config.room = wished.among(connections::most(self.database.database_connections)?);
         if wished.in_all > config.room.in_all {

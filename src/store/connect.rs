@@ -45,7 +45,7 @@ pub const SQL: &str = "allclear::sql";
 pub struct Options {
     /// `sqlite://PATH?mode=rwc` or `postgres://…`.
     pub url: String,
-    /// Connections for reading (on PostgreSQL: for everything).
+    /// Connections for reading (on PostgreSQL: for everything). One more asks whether the database answers.
     pub connections: u32,
     /// Where PostgreSQL is listened to, if not at `url`.
     pub listen_url: Option<String>,
@@ -75,6 +75,9 @@ pub enum ConnectError {
 pub struct Store {
     pub(super) writer: DatabaseConnection,
     pub(super) reader: DatabaseConnection,
+    /// A connection of its own, opened when it is first used: whether the database answers must be seen even while requests
+    /// take all others.
+    health: DatabaseConnection,
     /// Of those who write: one at a time on SQLite, half of the connections on PostgreSQL, so that writers who wait for one
     /// another's rows leave room for those who read.
     pub(super) turns: Turns,
@@ -94,7 +97,7 @@ impl Store {
     pub async fn open(options: &Options) -> Result<Store, ConnectError> {
         let is_sqlite = is_sqlite(&options.url);
         let mut hold = None;
-        let (mut writer, mut reader) = if is_sqlite {
+        let (mut writer, mut reader, health) = if is_sqlite {
             hold = hold_file(&options.url)?;
             sqlite(options).await?
         } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
@@ -128,6 +131,7 @@ impl Store {
         Ok(Store {
             writer,
             reader,
+            health,
             turns: Turns::new(turns),
             bell,
             ear,
@@ -166,7 +170,7 @@ impl Store {
     /// # Errors
     /// `Unavailable` when it does not.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.reader.execute_unprepared("SELECT 1").await?;
+        self.health.execute_unprepared("SELECT 1").await?;
         Ok(())
     }
 
@@ -174,6 +178,7 @@ impl Store {
     pub async fn close(&self) {
         self.bell.close().await;
         // A failure to close leaves nothing undone that the next start would not do.
+        let _ = self.health.clone().close().await;
         let _ = self.reader.clone().close().await;
         let _ = self.writer.clone().close().await;
     }
@@ -208,7 +213,17 @@ fn hold_file(url: &str) -> Result<Option<Hold>, ConnectError> {
     Hold::shared(file.get_filename()).map_err(|Held| ConnectError::Held)
 }
 
-async fn sqlite(options: &Options) -> Result<(DatabaseConnection, DatabaseConnection), ConnectError> {
+/// Who writes, who reads, and who asks whether the database answers.
+type Connections = (DatabaseConnection, DatabaseConnection, DatabaseConnection);
+
+/// One connection beside the others, opened when it is first used.
+async fn health(others: &ConnectOptions) -> Result<DatabaseConnection, ConnectError> {
+    let mut options = others.clone();
+    options.max_connections(1).min_connections(0).connect_lazy(true);
+    Database::connect(options).await.map_err(ConnectError::Open)
+}
+
+async fn sqlite(options: &Options) -> Result<Connections, ConnectError> {
     let mut write = ConnectOptions::new(&options.url);
     write
         .max_connections(1)
@@ -243,8 +258,9 @@ async fn sqlite(options: &Options) -> Result<(DatabaseConnection, DatabaseConnec
                 .busy_timeout(AWAY_AFTER)
                 .pragma("query_only", "ON")
         });
+    let health = health(&read).await?;
     let reader = Database::connect(read).await.map_err(ConnectError::Open)?;
-    Ok((writer, reader))
+    Ok((writer, reader, health))
 }
 
 /// A commit is on the disk before anybody is told of it.
@@ -302,7 +318,7 @@ async fn migrate_postgres(options: &Options) -> Result<(), DbErr> {
     migrated
 }
 
-async fn postgres(options: &Options) -> Result<(DatabaseConnection, DatabaseConnection), ConnectError> {
+async fn postgres(options: &Options) -> Result<Connections, ConnectError> {
     let mut connect = ConnectOptions::new(&options.url);
     connect
         .max_connections(options.connections)
@@ -319,8 +335,9 @@ async fn postgres(options: &Options) -> Result<(DatabaseConnection, DatabaseConn
                 ("idle_in_transaction_session_timeout", "30000"),
             ])
         });
+    let health = health(&connect).await?;
     let pool = Database::connect(connect).await.map_err(ConnectError::Open)?;
-    Ok((pool.clone(), pool))
+    Ok((pool.clone(), pool, health))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::documents::Persisted;
 use super::preflight::Limits;
-use super::{Proxies, Rate, Room};
+use super::{ExecutionLimit, Proxies, Rate, Room};
 
 /// How the edge behaves.
 #[derive(Clone, Debug)]
@@ -25,9 +25,16 @@ pub struct Config {
     /// `https://status.example.com`; `*` means all.
     pub allowed_origins: Vec<String>,
     pub documents: DocumentConfig,
-    /// How much one token or address may ask for; none for as much as it likes. By default 10,000 a second, and 200,000 at
-    /// once: a page with all its parts costs some hundreds, and an office behind one address has many readers.
+    /// How much one token or address may ask for; none for as much as it likes. By default 10,000 units a second, and 200,000
+    /// at once: a page with all its parts costs some thousands, and an office behind one address has many readers.
+    ///
+    /// A unit is about 5 µs of CPU. In a minute one address can spend 200,000 + 60 × 10,000 = 800,000 units, or 4 s of CPU:
+    /// 7 % of one core. Up to a quarter of a core, units may be worth 3.7 times as much as they are meant to be.
     pub rate: Option<Rate>,
+    /// How many executions one token or address may have at the same time; none for as many as it likes. By default 4 run, so
+    /// that two clients leave connections to the database to others, and 100 wait for 3 s at most, as long as for the database
+    /// itself: an office behind one address asks for much at the same moment, and a request that waits costs only memory.
+    pub executions: Option<ExecutionLimit>,
     /// By how much the answer to a request past the rate limit is delayed: 250 ms. A client that waits for its answers then
     /// sends 4 such requests a second on a connection, and a person notices no difference.
     pub rate_limit_delay: Duration,
@@ -54,6 +61,11 @@ impl Default for Config {
             rate: Some(Rate {
                 cost: const { NonZeroU32::new(10_000).expect("it is not 0") },
                 burst: const { NonZeroU32::new(200_000).expect("it is not 0") },
+            }),
+            executions: Some(ExecutionLimit {
+                running: 4,
+                waiting: 100,
+                patience: Duration::from_secs(3),
             }),
             rate_limit_delay: Duration::from_millis(250),
             read_cache_bytes: 64 << 20,

@@ -23,6 +23,7 @@ use futures_util::FutureExt;
 
 use super::access::{Authenticate, Credentials};
 use super::answer::Answer;
+use super::concurrency::Queue;
 use super::engine::Engine;
 use super::read_cache::{Found, Raw};
 use super::router::Edge;
@@ -158,8 +159,16 @@ async fn answer<E: Engine, A: Authenticate>(
         }
         _ => {
             let (checked, charge) = checked?;
+            let permit = match edge.executions.begin(charge.payer(), Queue::Request).await {
+                Ok(permit) => permit,
+                Err(error) => {
+                    edge.throttle.settle(charge, Some(0));
+                    return Err(error);
+                }
+            };
             let request = edge.access.admit(&sender, request_id, checked.request).await?;
             let executed = edge.engine.execute(request).await;
+            drop(permit);
             edge.throttle.settle(charge, executed.work);
             let answer = Answer::new(executed.response, checked.manner, request_id);
             let sent = delivery.send_fresh(operation, answer, executed.validity, vacancy, &parts.headers);

@@ -15,6 +15,7 @@ use tokio::time::sleep;
 use super::access::Authenticate;
 use super::answer::Answer;
 use super::apart::apart;
+use super::concurrency::{Executions, Queue};
 use super::engine::{Engine, Follower, Subscription};
 use super::envelope::Envelope;
 use super::fanout::{Fanouts, Seat};
@@ -134,6 +135,7 @@ pub(super) struct Start<E: Engine, A: Authenticate> {
     pub(super) sender: Arc<A::Sender>,
     pub(super) request_id: RequestId,
     pub(super) fanouts: Arc<Fanouts>,
+    pub(super) executions: Arc<Executions>,
     pub(super) throttle: Arc<Throttle>,
     /// What was charged for it.
     pub(super) charge: Charge,
@@ -172,15 +174,37 @@ impl<E: Engine, A: Authenticate> Start<E, A> {
             OperationType::Query | OperationType::Mutation => None,
         };
         let responses: BoxStream<'static, Response> = match ty {
-            // Apart, as what it takes is not needed any more once it runs.
-            OperationType::Subscription => match Box::pin(self.engine.subscribe(request, self.after)).await {
-                Subscription::Alone(responses) => each_apart(responses),
-                Subscription::Shared(follower) => return until(ended, shared(follower, self.fanouts, self.seat)),
-            },
+            OperationType::Subscription => {
+                let permit = match self.executions.begin(self.charge.payer(), Queue::Subscription).await {
+                    Ok(permit) => permit,
+                    Err(refused) => {
+                        self.throttle.settle(self.charge, Some(0));
+                        let errors = Answer::refusal(refused).errors_to_json();
+                        return stream::once(async { Event::Error(errors) }).boxed();
+                    }
+                };
+                // Apart, as what it takes is not needed any more once it runs.
+                let subscription = Box::pin(self.engine.subscribe(request, self.after)).await;
+                drop(permit);
+                match subscription {
+                    Subscription::Alone(responses) => each_apart(responses),
+                    Subscription::Shared(follower) => return until(ended, shared(follower, self.fanouts, self.seat)),
+                }
+            }
             OperationType::Query | OperationType::Mutation => {
-                let (engine, throttle, charge) = (self.engine, self.throttle, self.charge);
+                let (engine, executions) = (self.engine, self.executions);
+                let (throttle, charge) = (self.throttle, self.charge);
                 let executing = async move {
+                    // On the task of its own: while a client does not take its answers, its permits must come free.
+                    let permit = match executions.begin(charge.payer(), Queue::Request).await {
+                        Ok(permit) => permit,
+                        Err(refused) => {
+                            throttle.settle(charge, Some(0));
+                            return Response::from_errors(vec![refused.into()]);
+                        }
+                    };
                     let executed = engine.execute(request).await;
+                    drop(permit);
                     throttle.settle(charge, executed.work);
                     executed.response
                 };

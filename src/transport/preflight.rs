@@ -4,9 +4,11 @@
 //! one memoised walk over the fragments bounds validation and execution, both of which expand fragments. The library's
 //! own limits come after the work they should prevent.
 
+mod cost;
 mod limits;
 mod measure;
 mod page;
+mod prices;
 mod root;
 mod scan;
 mod variables;
@@ -18,6 +20,7 @@ use async_graphql::{Positioned, Request, Value};
 use axum::http::StatusCode;
 
 pub use limits::Limits;
+pub use prices::Prices;
 
 use super::RequestError;
 

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 
 use super::access::{Authenticate, Credentials, Refused};
+use super::concurrency::{Executions, TOO_MANY_REQUESTS};
 use super::documents::Documents;
 use super::engine::Engine;
 use super::fanout::{Fanouts, Seat};
@@ -40,6 +41,7 @@ pub(super) struct Edge<E, A: Authenticate> {
     pub(super) throttle: Arc<Throttle>,
     pub(super) read_cache: Arc<ReadCache>,
     pub(super) places: Arc<Places>,
+    pub(super) executions: Arc<Executions>,
     penalties: Arc<Penalties>,
 }
 
@@ -81,7 +83,7 @@ impl<E: Engine, A: Authenticate> Edge<E, A> {
     /// Answers a request that is refused. The answer to a client past its rate limit is delayed, so that one that keeps
     /// sending does not keep this server busy with refusals.
     pub(super) async fn refuse(&self, media: Media, error: RequestError) -> Response {
-        let is_rate_limited = error.code == RATE_LIMITED;
+        let is_rate_limited = matches!(error.code, RATE_LIMITED | TOO_MANY_REQUESTS);
         let mut response = refuse(media, error);
         if is_rate_limited && !self.penalties.serve(self.connections.stop().token()).await {
             // There are too many of them already. A connection costs the client more than a request.
@@ -100,6 +102,7 @@ impl<E: Engine, A: Authenticate> Edge<E, A> {
         charge: Charge,
     ) -> Start<E, A> {
         Start {
+            executions: Arc::clone(&self.executions),
             throttle: Arc::clone(&self.throttle),
             charge,
             engine: self.engine.clone(),
@@ -155,6 +158,7 @@ where
         throttle: Arc::new(Throttle::new(config.rate)),
         read_cache: Arc::new(ReadCache::new(config.read_cache_bytes)),
         places: Places::new(config.room),
+        executions: Executions::new(config.executions),
         penalties: Arc::new(Penalties::new(config.rate_limit_delay)),
         documents: Arc::new(Documents::new(&config)),
         config: Arc::clone(&config),

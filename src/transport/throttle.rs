@@ -152,7 +152,6 @@ type Ticks = Box<dyn Fn() -> Duration + Send + Sync>;
 
 impl Charge {
     /// Who was charged.
-    #[expect(dead_code, reason = "the events of a subscription are charged to who started it")]
     pub(super) const fn payer(&self) -> Payer {
         self.payer
     }
@@ -237,6 +236,15 @@ impl Throttle {
             Some(limited) => limited.take(payer, units).map(|_| ()),
             None => Ok(()),
         }
+    }
+
+    /// Charges a message on a socket for its bytes, whether or not the budget suffices: it has been received.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` if the budget is used up.
+    pub(super) fn charge_message(&self, payer: Payer, bytes: usize) -> Result<(), RequestError> {
+        self.charge_work(payer, RECEIVED.saturating_add(bytes as u64 / BYTES_PER_UNIT));
+        self.check(payer)
     }
 
     /// Charges for work that was done already, whether or not the budget suffices: a payer may get into debt.

@@ -24,7 +24,7 @@ use super::access::{Authenticate, Credentials};
 use super::engine::Engine;
 use super::http::{Media, refuse};
 use super::router::Edge;
-use super::throttle::Payer;
+use super::throttle::{Payer, REQUEST};
 use super::{RequestId, origin};
 use connection::Connection;
 use handshake::Handshake;
@@ -51,10 +51,10 @@ pub(super) async fn upgrade<E: Engine, A: Authenticate>(
     };
     let credentials = Credentials::of_headers(request.headers(), request.extensions(), &edge.config.proxies);
     let address = credentials.address();
-    let place = edge.throttle.charge(Payer::Address(address), 0);
+    let place = edge.throttle.charge(Payer::Address(address), REQUEST);
     let place = match place.and_then(|()| edge.places.take(address)) {
         Ok(place) => place,
-        Err(error) => return refuse(Media::Assumed, error),
+        Err(error) => return edge.refuse(Media::Assumed, error).await,
     };
     let response = handshake.response();
     let connections = edge.connections.clone();

@@ -11,11 +11,11 @@ use sea_orm::{ConnectionTrait, Database, SqliteTransactionMode, Statement, Trans
 use serde_json::{Value, json};
 use tracing::Level;
 
-use crate::support::database::{ADMIN, Place, Test, fresh_postgres, noon, places};
+use crate::support::database::{ADMIN, Place, Test, for_each_database_with, fresh_postgres, noon, places};
 use crate::support::lines::Lines;
 use crate::support::log::number;
 use crate::support::postgres::Cluster;
-use crate::support::{for_each_database, require, unchanged};
+use crate::support::{require, unchanged};
 
 /// Within what time a client is told (`BAD_INPUTS.md`, 39).
 const TOLD: Duration = Duration::from_millis(3_500);
@@ -30,6 +30,14 @@ const PAGE: &str = "query($slug: String!) { page(slug: $slug) { id name } }";
 const TWO_PAGES: &str = "{ one: page(slug: \"shop\") { id components { id } } other: page(slug: \"other\") { id } }";
 const POST: &str =
     "mutation($input: IncidentUpdatePostInput!) { incidentUpdatePost(input: $input) { userErrors { code } } }";
+
+/// The crowd stands for many clients, though all have one token: they are not kept waiting for one another.
+fn crowded() -> Config {
+    Config {
+        executions: None,
+        ..Config::default()
+    }
+}
 
 fn posted(incident: &str, body: &str) -> Value {
     json!({ "input": { "incident": incident, "body": body } })
@@ -79,7 +87,7 @@ async fn row_39_a_postgres_that_crashed_is_told_of_in_time_and_live_sockets_outl
         url: fresh_postgres(&cluster).await,
         folder: None,
     };
-    let test = Test::start(place, Settings::default(), Config::default()).await;
+    let test = Test::start(place, Settings::default(), crowded()).await;
     let page = test.page("shop").await;
     let incident = test.incident(&page, "Checkout fails", None).await;
     let (mut watcher, _) = test.watch_from_now("shop").await;
@@ -126,7 +134,7 @@ async fn row_39_a_postgres_that_crashed_is_told_of_in_time_and_live_sockets_outl
 async fn row_39_a_sqlite_that_somebody_else_writes_to_for_long_is_told_of_in_time() {
     let lines = Lines::default();
     let _kept = lines.keep(Level::INFO);
-    for_each_database(async |test| {
+    for_each_database_with(Settings::default(), crowded(), async |test| {
         if test.is_postgres() {
             return;
         }
@@ -159,7 +167,7 @@ async fn row_39_a_sqlite_that_somebody_else_writes_to_for_long_is_told_of_in_tim
 async fn a_pool_without_a_connection_to_spare_is_told_of_in_time() {
     let lines = Lines::default();
     let _kept = lines.keep(Level::INFO);
-    for_each_database(async |test| {
+    for_each_database_with(Settings::default(), crowded(), async |test| {
         let page = test.page("shop").await;
         let incident = test.incident(&page, "Checkout fails", None).await;
         let (mut watcher, _) = test.watch_from_now("shop").await;
@@ -199,7 +207,7 @@ async fn pages_of_file(test: &Test) -> i64 {
 async fn a_full_disk_is_told_of_and_nothing_is_lost_or_half_done() {
     let lines = Lines::default();
     let _kept = lines.keep(Level::INFO);
-    for_each_database(async |test| {
+    for_each_database_with(Settings::default(), crowded(), async |test| {
         if test.is_postgres() {
             return;
         }
@@ -236,7 +244,7 @@ async fn a_full_disk_is_told_of_and_nothing_is_lost_or_half_done() {
 async fn a_database_that_may_only_be_read_is_told_of_and_goes_on_being_read() {
     let lines = Lines::default();
     let _kept = lines.keep(Level::INFO);
-    for_each_database(async |test| {
+    for_each_database_with(Settings::default(), crowded(), async |test| {
         let page = test.page("shop").await;
         let incident = test.incident(&page, "Checkout fails", None).await;
         let (mut watcher, _) = test.watch_from_now("shop").await;
@@ -298,7 +306,7 @@ async fn a_file_that_may_only_be_read_is_refused_at_the_start_in_words() {
 #[tokio::test]
 async fn a_clock_that_jumps_changes_neither_the_order_of_events_nor_who_hears_of_them() {
     const YEAR: i64 = 365 * 24 * 60 * 60 * 1000;
-    for_each_database(async |test| {
+    for_each_database_with(Settings::default(), crowded(), async |test| {
         let page = test.page("shop").await;
         let component = test.component(&page, "Checkout").await;
         let (mut watcher, start) = test.watch_from_now("shop").await;

@@ -8,7 +8,7 @@ use allclear::transport::preflight::Limits;
 use allclear::transport::{Config, Rate};
 use serde_json::{Value, json};
 
-use crate::support::database::{ADMIN, Test, for_each_database_with};
+use crate::support::database::{ADMIN, CONNECTIONS, Test, for_each_database_with};
 use crate::support::words::code;
 use crate::support::{for_each_database, harmless};
 
@@ -158,6 +158,22 @@ async fn names_are_compared_only_where_they_may_be_suggested() {
                 assert_eq!(told.contains("Did you mean"), suggests, "{told}");
             }
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn readiness_is_told_while_requests_hold_every_connection_to_the_database() {
+    for_each_database(async |test| {
+        let mut held = Vec::new();
+        for _ in 0..CONNECTIONS {
+            held.push(test.app.store.read().await.expect("a connection"));
+        }
+
+        let ready = test.http.get(format!("http://{}/readyz", test.address)).send().await;
+
+        assert_eq!(ready.expect("an answer").status(), 200);
+        drop(held);
     })
     .await;
 }

@@ -166,7 +166,8 @@ impl Node {
             .args(["--heartbeat-seconds", HEARTBEAT_SECONDS])
             .args(["--grace-seconds", GRACE_SECONDS])
             // All clients of the checker are one sender.
-            .args(["--rate-limit", "0", "--max-sockets-per-address", "0"])
+            .args(["--rate-limit", "0", "--max-executions", "0"])
+            .args(["--max-sockets-per-address", "0"])
             .current_dir(&self.setting.folder)
             .stdin(Stdio::null());
         if let Some(bug) = self.setting.bug {

@@ -81,7 +81,7 @@ async fn a_document_past_a_limit_is_400_whatever_is_accepted() {
         assert_eq!(answer.status, 400);
         assert_eq!(
             extensions,
-            json!({"code": "DOCUMENT_TOO_COMPLEX", "limit": "nesting", "max": 32})
+            json!({"code": "DOCUMENT_TOO_COMPLEX", "limit": "nesting", "requested": 33, "max": 32})
         );
     }
 }

@@ -98,6 +98,37 @@ async fn variables_are_bounded_on_every_transport() {
 }
 
 #[tokio::test]
+async fn json_is_read_no_further_than_a_request_may_go() {
+    let server = Server::start().await;
+    let post = |body: String| {
+        let request = server.post("/graphql").header("content-type", "application/json");
+        answer(request.body(body))
+    };
+    let members: String = (0..60_000).map(|n| format!("\"a{n}\":0,")).collect();
+
+    let variables = post(format!("{{\"query\":\"{{ hello }}\",\"variables\":{{{members}")).await;
+    let batch = post(format!(" [{}", "0,".repeat(500_000))).await;
+
+    let extensions = &variables.json()["errors"][0]["extensions"];
+    assert_eq!(
+        (
+            variables.status,
+            &extensions["code"],
+            &extensions["limit"],
+            &extensions["max"]
+        ),
+        (
+            400,
+            &json!("DOCUMENT_TOO_COMPLEX"),
+            &json!("variableValues"),
+            &json!(10_000)
+        )
+    );
+    assert!(extensions["requested"].as_u64() > Some(10_000), "{extensions}");
+    assert_eq!((batch.status, batch.code().as_str()), (400, "BATCHING_DISABLED"));
+}
+
+#[tokio::test]
 async fn a_large_value_may_not_be_read_for_each_of_many_things() {
     let server = Server::start().await;
     let ask = |first: usize, bytes: usize| {

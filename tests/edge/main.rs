@@ -1,6 +1,7 @@
 //! The edge over real sockets, in front of a small schema of its own.
 
 mod browser;
+mod concurrency;
 mod csrf;
 mod documents;
 mod fair;

@@ -3,14 +3,18 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use allclear::transport::{Config, Connections, Patience, Stop, Unshared, WebSocketConfig, router, serve};
+use allclear::transport::{
+    Config, Connections, Engine, Executed, Nobody, Patience, Stop, Subscription, Unshared, WebSocketConfig, router,
+    serve,
+};
+use async_graphql::Request;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::toy::{Access, State, schema};
+use crate::toy::{Access, State, Toy, schema};
 
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -19,6 +23,29 @@ pub(crate) struct Server {
     pub(crate) shutdown: CancellationToken,
     pub(crate) serving: JoinHandle<()>,
     client: reqwest::Client,
+}
+
+/// An engine that says of each execution that it did so much work.
+#[derive(Clone)]
+struct Measuring {
+    engine: Unshared<Toy>,
+    work: u64,
+}
+
+impl Engine for Measuring {
+    type Follower = Nobody;
+
+    async fn execute(&self, request: Request) -> Executed {
+        let executed = self.engine.execute(request).await;
+        Executed {
+            work: Some(self.work),
+            ..executed
+        }
+    }
+
+    async fn subscribe(&self, request: Request, after: Option<String>) -> Subscription<Nobody> {
+        self.engine.subscribe(request, after).await
+    }
 }
 
 /// An HTTP answer, read to its end.
@@ -66,6 +93,26 @@ impl Server {
 
     pub(crate) async fn ready(config: Config, ready: Result<(), String>, grace: Duration) -> Server {
         let (schema, state) = schema();
+        Server::over(Unshared(schema), state, config, ready, grace).await
+    }
+
+    /// Starts a server whose executions are reported to have done so much work.
+    pub(crate) async fn measuring(config: Config, work: u64) -> Server {
+        let (schema, state) = schema();
+        let engine = Measuring {
+            engine: Unshared(schema),
+            work,
+        };
+        Server::over(engine, state, config, Ok(()), Duration::from_secs(60)).await
+    }
+
+    async fn over<E: Engine>(
+        engine: E,
+        state: State,
+        config: Config,
+        ready: Result<(), String>,
+        grace: Duration,
+    ) -> Server {
         let stop = Stop::default();
         let shutdown = stop.token().clone();
         let connections = Connections::new(stop.clone(), config.room.connections, config.proxies.clone());
@@ -75,7 +122,7 @@ impl Server {
             end: grace,
         };
         let ready = move || std::future::ready(ready.clone());
-        let router = router(Unshared(schema), Access, ready, config, connections.clone());
+        let router = router(engine, Access, ready, config, connections.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let serving = tokio::spawn(serve(listener, router, connections, patience));

@@ -1,8 +1,10 @@
 //! How much one sender may ask for, how many sockets it may have, and how fast it may send.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use allclear::transport::{Config, Rate};
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Error;
 
@@ -76,6 +78,93 @@ async fn a_document_is_paid_for_by_its_cost_and_a_refused_one_too() {
     let refused = codes(11, || server.query("{ hello")).await;
     assert_eq!(refused[..9], ["GRAPHQL_PARSE_FAILED"; 9]);
     assert_eq!(refused[9..], ["RATE_LIMITED"; 2]);
+}
+
+#[tokio::test]
+async fn a_client_without_budget_is_refused_before_its_body_is_parsed() {
+    let server = Server::measuring(rate(35), 1_000).await;
+    assert_eq!(codes(1, || server.query("{ hello }")).await, ["fine"]);
+
+    let refused = answer(
+        server
+            .post("/graphql")
+            .header("content-type", "application/json")
+            .body("no JSON"),
+    )
+    .await;
+
+    assert_eq!((refused.status, refused.code().as_str()), (429, "RATE_LIMITED"));
+}
+
+#[tokio::test]
+async fn the_bytes_of_a_body_are_paid_for_whatever_they_are() {
+    let server = server(250).await;
+    let noise = format!("{{{}", " ".repeat(100 << 10));
+
+    let codes = codes(4, || {
+        server
+            .post("/graphql")
+            .header("content-type", "application/json")
+            .body(noise.clone())
+    })
+    .await;
+
+    assert_eq!(codes, ["BAD_REQUEST", "BAD_REQUEST", "RATE_LIMITED", "RATE_LIMITED"]);
+}
+
+#[tokio::test]
+async fn an_execution_is_paid_for_by_the_work_that_it_did() {
+    // Each costs 10 as a request; its static cost is 101, and its work is nothing.
+    let cheap = Server::measuring(rate(155), 0).await;
+    let dear = Server::measuring(rate(155), 1_000).await;
+    let document = "{ list(first: 100) { name } }";
+
+    assert_eq!(codes(4, || cheap.query(document)).await, ["fine"; 4]);
+    assert_eq!(
+        codes(3, || dear.query("{ hello }")).await,
+        ["fine", "RATE_LIMITED", "RATE_LIMITED"]
+    );
+    let mut socket = Socket::initialised(&Server::measuring(rate(155), 0).await).await;
+    for id in ["1", "2", "3", "4"] {
+        socket.subscribe(id, document).await;
+        assert_eq!(socket.receive().await["type"], "next");
+        assert_eq!(socket.receive().await["type"], "complete");
+    }
+}
+
+#[tokio::test]
+async fn the_answer_to_a_client_past_its_rate_is_delayed_and_others_are_not() {
+    let config = Config {
+        rate_limit_delay: Duration::from_secs(3_600),
+        ..rate(15)
+    };
+    let server = Server::with(config).await;
+    assert_eq!(answer(server.query("{ hello }")).await.status, 200);
+    let mut limited = Box::pin(answer(server.query("{ hello }")));
+
+    tokio::select! {
+        early = &mut limited => panic!("it was not delayed: {}", early.text),
+        other = answer(server.query("{ hello }").bearer_auth("good")) => assert_eq!(other.status, 200),
+    }
+
+    assert!(limited.now_or_never().is_none());
+}
+
+#[tokio::test]
+async fn a_long_message_of_a_client_past_its_rate_closes_its_socket() {
+    let server = server(35).await;
+    let mut socket = Socket::initialised(&server).await;
+    for _ in 0..2 {
+        socket.subscribe("1", "{ hello }").await;
+        assert_eq!(socket.receive().await["type"], "next");
+        assert_eq!(socket.receive().await["type"], "complete");
+    }
+
+    socket
+        .subscribe("1", &format!("{{ hello {} }}", " ".repeat(5 << 10)))
+        .await;
+
+    assert_eq!(socket.closed().await.0, 1013);
 }
 
 #[tokio::test]

@@ -39,6 +39,8 @@ pub(super) fn start(programs: &Programs, events: usize) -> anyhow::Result<Server
         .args([
             "--rate-limit",
             "0",
+            "--max-executions",
+            "0",
             "--max-sockets",
             "0",
             "--max-sockets-per-address",

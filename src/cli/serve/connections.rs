@@ -31,8 +31,8 @@ const BACKLOG: u32 = 65_535;
 pub(super) fn most(database_connections: u32) -> anyhow::Result<usize> {
     let raised = rlimit::increase_nofile_limit(u64::MAX).or_else(|_| Resource::NOFILE.get_soft())?;
     let files = usize::try_from(raised).unwrap_or(usize::MAX);
-    // One of SQLite's writes.
-    let database = (database_connections as usize + 1) * PER_DATABASE_CONNECTION;
+    // One of SQLite's writes, and one asks whether the database answers.
+    let database = (database_connections as usize + 2) * PER_DATABASE_CONNECTION;
     match files.checked_sub(OWN + database) {
         Some(most) if most >= FEWEST => Ok(most),
         _ => bail!(

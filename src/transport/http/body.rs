@@ -39,10 +39,10 @@ pub(super) fn in_json(body: &[u8], limits: &Limits) -> Result<Request, RequestEr
         let message = "Batches are not taken: send one request at a time.";
         return Err(RequestError::new("BATCHING_DISABLED", StatusCode::BAD_REQUEST, message));
     }
-    match json::read(body, limits) {
+    match json::read(body, limits.variable_values) {
         Ok(Json::Object(members)) => parameters::request(members),
         Ok(_) => Err(RequestError::malformed("The body must be a JSON object.")),
-        Err(json::Unreadable::TooMany(error)) => Err(error),
+        Err(json::Unreadable::TooMany(found)) => Err(limits.too_many_values(found)),
         Err(json::Unreadable::Invalid(error)) => {
             Err(RequestError::malformed(format!("The body is not JSON: {error}.")))
         }
@@ -56,8 +56,8 @@ pub(super) fn in_query(query: &str, limits: &Limits) -> Result<Request, RequestE
         let value = match &*name {
             "query" | "documentId" | "operationName" => Json::String(value.into_owned()),
             "variables" | "extensions" => {
-                json::read(value.as_bytes(), limits).map_err(|unreadable| match unreadable {
-                    json::Unreadable::TooMany(error) => error,
+                json::read(value.as_bytes(), limits.variable_values).map_err(|unreadable| match unreadable {
+                    json::Unreadable::TooMany(found) => limits.too_many_values(found),
                     json::Unreadable::Invalid(error) => {
                         RequestError::malformed(format!("`{name}` is not JSON: {error}."))
                     }

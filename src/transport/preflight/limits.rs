@@ -1,14 +1,17 @@
 //! How much a document may ask for.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 
+use super::prices::Prices;
 use crate::transport::RequestError;
 
 /// What a document may hold at most. Past any of these it is refused with `DOCUMENT_TOO_COMPLEX`.
 ///
 /// The figures leave several times the room of the largest documents that explorers and clients send (GraphiQL's
 /// introspection: 2 KB, 184 tokens, 15 levels).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
     /// Length of the document in bytes: 64 KiB.
     pub bytes: usize,
@@ -25,9 +28,11 @@ pub struct Limits {
     pub aliases: u64,
     /// Directives after expanding fragments, over all operations: 200.
     pub directives: u64,
-    /// Fields that may be resolved: each counts 1, those below a page as often as the page is long. 50,000 passes five
-    /// times what a full page of 50 incidents with 20 updates each takes.
+    /// Units of work: each field has its price, and counts as often as the lists above it are long. One unit is about 5 µs
+    /// of CPU, so 50,000 are a quarter of a second, and several times a full page of 50 incidents with their timelines.
     pub cost: u64,
+    /// What each field of the schema costs.
+    pub prices: Arc<Prices>,
     /// Bytes of arguments, each as often as it is read: those below a page as often as the page is long, a variable
     /// wherever it is used. 4 MiB, four of the largest bodies: the library copies a value each time.
     pub arguments: u64,
@@ -57,6 +62,7 @@ impl Default for Limits {
             aliases: 200,
             directives: 200,
             cost: 50_000,
+            prices: Arc::default(),
             arguments: 4 << 20,
             introspectable: true,
             introspection: 2,

@@ -6,7 +6,6 @@ use crate::transport::RequestError;
 /// How large a selection is. Numbers stop at their maximum, so that no document overflows them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Measure {
-    pub(super) cost: u64,
     pub(super) depth: u64,
     /// Fields, and fragments where they are used: each is a step of whoever expands the document.
     pub(super) fields: u64,
@@ -22,7 +21,6 @@ impl Measure {
     /// Both selections, one beside the other.
     pub(super) fn beside(self, other: Measure) -> Measure {
         Measure {
-            cost: self.cost.saturating_add(other.cost),
             depth: self.depth.max(other.depth),
             fields: self.fields.saturating_add(other.fields),
             aliases: self.aliases.saturating_add(other.aliases),

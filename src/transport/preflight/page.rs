@@ -2,12 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::convert::Infallible;
 
 use async_graphql::parser::types::{Field, OperationDefinition};
 use async_graphql::{Name, Value, Variables};
+use async_graphql_value::Value as Literal;
 
-use super::variables::{bytes, literal_bytes};
+use super::prices::Priced;
+use super::variables::{bytes, literal_bytes, literal_values};
 
 /// Reads page sizes from a document, with the variables it runs with.
 pub(super) struct Pages<'a> {
@@ -51,6 +52,39 @@ impl<'a> Pages<'a> {
         size
     }
 
+    /// Units for the arguments of a field, and how many items they ask for.
+    pub(super) fn asked(&self, field: &Field, priced: &Priced) -> (u64, u64) {
+        let price = &priced.price;
+        let units = price.argument.map_or(0, |argument| {
+            let values = self.values(field, argument.name);
+            let given = if values > 0 { argument.given } else { 0 };
+            given.saturating_add(values.saturating_mul(argument.each_value))
+        });
+        let Some(count) = price.count else {
+            return (units, self.length(field));
+        };
+        let asked = match (field.get_argument(count.argument), &priced.default_count) {
+            (Some(value), _) => self.size(&value.node),
+            (None, Some(default)) => size(default),
+            (None, None) => 1,
+        };
+        let asked = asked.clamp(1, count.most);
+        (units.saturating_add(asked.saturating_mul(count.each)), asked)
+    }
+
+    /// Whether an argument is given, and not null.
+    pub(super) fn is_given(&self, field: &Field, argument: &str) -> bool {
+        self.values(field, argument) > 0
+    }
+
+    /// How many values an argument has, lists and objects included; none if it is not given, or null.
+    fn values(&self, field: &Field, argument: &str) -> u64 {
+        match field.get_argument(argument) {
+            None => 0,
+            Some(value) => literal_values(&value.node, &|name| self.variable(name)),
+        }
+    }
+
     /// The length of the list below a field: `first` or `last`, the number of `ids`, or 1.
     pub(super) fn length(&self, field: &Field) -> u64 {
         match field.name.node.as_str() {
@@ -62,19 +96,18 @@ impl<'a> Pages<'a> {
             .arguments
             .iter()
             .filter(|(name, _)| matches!(name.node.as_str(), "first" | "last" | "ids"));
-        let sizes = asked.map(|(_, value)| {
-            let mut variable = None;
-            // A variable by itself is looked up by reference: its value may be large, and be used many times.
-            let literal = value.node.clone().into_const_with(|name| {
-                variable = Some(name);
-                Ok::<_, Infallible>(Value::Null)
-            });
-            match (literal, variable) {
-                (Ok(Value::Null), Some(name)) => self.variable(&name).map_or(0, size),
-                (Ok(value), _) => size(&value),
-            }
-        });
+        let sizes = asked.map(|(_, value)| self.size(&value.node));
         sizes.max().unwrap_or(1).clamp(1, self.longest)
+    }
+
+    /// The number that an argument is, or the length of the list.
+    fn size(&self, value: &Literal) -> u64 {
+        match value {
+            Literal::Variable(name) => self.variable(name).map_or(0, size),
+            Literal::Number(number) => number.as_u64().unwrap_or(0),
+            Literal::List(items) => items.len() as u64,
+            _ => 0,
+        }
     }
 
     fn variable(&self, name: &Name) -> Option<&Value> {

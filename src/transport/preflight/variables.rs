@@ -1,6 +1,6 @@
 //! How large values are: those of variables, and those that stand in a document.
 
-use async_graphql::{Value, Variables};
+use async_graphql::{Name, Value, Variables};
 use async_graphql_value::Value as Literal;
 
 use super::limits::{Limits, within};
@@ -62,6 +62,34 @@ pub(super) fn literal_bytes(value: &Literal, variable: &impl Fn(&str) -> u64) ->
         sum = sum.saturating_add(text).saturating_add(VALUE);
     }
     sum
+}
+
+/// How many values an argument has, lists and objects included; null is none. Without recursion, as below.
+pub(super) fn literal_values<'a>(value: &'a Literal, variable: &impl Fn(&Name) -> Option<&'a Value>) -> u64 {
+    let mut count = 0_u64;
+    let mut rest = vec![value];
+    while let Some(value) = rest.pop() {
+        match value {
+            Literal::Null => continue,
+            Literal::Variable(name) => {
+                count = count.saturating_add(variable(name).map_or(0, values));
+                continue;
+            }
+            Literal::List(items) => rest.extend(items),
+            Literal::Object(members) => rest.extend(members.values()),
+            Literal::Number(_) | Literal::String(_) | Literal::Boolean(_) | Literal::Enum(_) | Literal::Binary(_) => {}
+        }
+        count = count.saturating_add(1);
+    }
+    count
+}
+
+/// How many values a variable has; null is none.
+fn values(value: &Value) -> u64 {
+    match value {
+        Value::Null => 0,
+        value => size(value).values,
+    }
 }
 
 /// Without recursion: nobody has bounded the nesting yet.
@@ -127,7 +155,7 @@ mod tests {
         let refused = |variables| limit(variables, &limits).unwrap_or_default();
 
         assert_eq!(refused(value!({"x": [[[1]]], "y": "text"})), "");
-        assert!(refused(value!({"x": [[[[1]]]]})).contains("variableNesting may be at most 3"));
+        assert!(refused(value!({"x": [[[[1]]]]})).contains("variableNesting is 4 and may be at most 3"));
         assert!(refused(value!({"x": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]})).contains("variableValues"));
         assert!(refused(value!({"x": "a text of a hundred bytes and more, which is one value and all by itself too long for this limit"})).contains("variableBytes"));
     }

@@ -6,14 +6,17 @@
 use std::collections::HashMap;
 
 use async_graphql::parser::types::{
-    ExecutableDocument, Field, FragmentDefinition, OperationDefinition, Selection, SelectionSet,
+    ExecutableDocument, Field, FragmentDefinition, OperationDefinition, OperationType, Selection, SelectionSet,
 };
 use async_graphql::{Positioned, Variables};
 use axum::http::StatusCode;
 
+use super::cost::{Cost, Costs, View};
 use super::limits::{Limits, within};
 use super::measure::Measure;
 use super::page::Pages;
+use super::prices::{Priced, Prices, TypeId};
+use crate::price::{Items, Past};
 use crate::transport::RequestError;
 
 /// Measures the whole document against the limits; the answer is the cost of the operation that is to run.
@@ -25,23 +28,29 @@ pub(super) fn walk(
 ) -> Result<u64, RequestError> {
     let mut walk = Walk {
         limits,
+        prices: &limits.prices,
         pages: Pages::new(&chosen.node, variables, limits.page),
         fragments: HashMap::new(),
     };
     for (name, fragment) in in_order_of_use(document)? {
-        let measure = walk
-            .selection_set(&fragment.node.selection_set.node)?
-            .beside(directives(fragment.node.directives.len()));
+        let on = walk.prices.id(&fragment.node.type_condition.node.on.node);
+        let (measure, costs) = walk.selection_set(&fragment.node.selection_set.node, on)?;
+        let measure = measure.beside(directives(fragment.node.directives.len()));
         within("depth", measure.depth, limits.depth)?;
-        walk.fragments.insert(name, measure);
+        walk.fragments.insert(name, Fragment { measure, on, costs });
     }
 
     let mut whole = Measure::default();
     let mut cost = 0;
     for (_, operation) in document.operations.iter() {
-        let measure = walk.selection_set(&operation.node.selection_set.node)?;
+        let root = match operation.node.ty {
+            OperationType::Query => walk.prices.query,
+            OperationType::Mutation => walk.prices.mutation,
+            OperationType::Subscription => walk.prices.subscription,
+        };
+        let (measure, costs) = walk.selection_set(&operation.node.selection_set.node, root)?;
         if std::ptr::eq(operation, chosen) {
-            cost = measure.cost;
+            cost = costs.most().now.asking(1);
         }
         whole = whole
             .beside(measure)
@@ -54,24 +63,48 @@ pub(super) fn walk(
 
 struct Walk<'a> {
     limits: &'a Limits,
+    prices: &'a Prices,
     pages: Pages<'a>,
     /// Those that were measured: all that the next one may use.
-    fragments: HashMap<&'a str, Measure>,
+    fragments: HashMap<&'a str, Fragment>,
+}
+
+/// A fragment that was measured.
+struct Fragment {
+    measure: Measure,
+    on: Option<TypeId>,
+    costs: Costs,
 }
 
 impl Walk<'_> {
-    fn selection_set(&self, set: &SelectionSet) -> Result<Measure, RequestError> {
+    /// Measures a selection on a type; `None` where the type is not known.
+    fn selection_set(&self, set: &SelectionSet, of: Option<TypeId>) -> Result<(Measure, Costs), RequestError> {
         let mut sum = Measure::default();
+        let mut costs = Costs::default();
         for selection in &set.items {
             let measure = match &selection.node {
-                Selection::Field(field) => self.field(&field.node)?,
+                Selection::Field(field) => {
+                    let (measure, cost) = self.field(&field.node, of)?;
+                    costs.add(cost);
+                    measure
+                }
                 // A fragment that is not there is left for validation to name.
-                Selection::FragmentSpread(spread) => self
-                    .fragments
-                    .get(spread.node.fragment_name.node.as_str())
-                    .copied()
-                    .unwrap_or_default(),
-                Selection::InlineFragment(inline) => self.selection_set(&inline.node.selection_set.node)?,
+                Selection::FragmentSpread(spread) => {
+                    let name = spread.node.fragment_name.node.as_str();
+                    self.fragments.get(name).map_or_else(Measure::default, |fragment| {
+                        costs.add_fragment(self.prices, of, fragment.on, &fragment.costs);
+                        fragment.measure
+                    })
+                }
+                Selection::InlineFragment(inline) => {
+                    let on = match &inline.node.type_condition {
+                        Some(condition) => self.prices.id(&condition.node.on.node),
+                        None => of,
+                    };
+                    let (measure, inner) = self.selection_set(&inline.node.selection_set.node, on)?;
+                    costs.add_fragment(self.prices, of, on, &inner);
+                    measure
+                }
             };
             sum = sum
                 .beside(measure)
@@ -81,35 +114,81 @@ impl Walk<'_> {
                 })
                 .beside(directives(selection.node.directives().len()));
         }
-        Ok(Measure {
+        let measure = Measure {
             depth: sum.depth.saturating_add(1),
             ..sum
-        })
+        };
+        Ok((measure, costs))
     }
 
-    fn field(&self, field: &Field) -> Result<Measure, RequestError> {
-        let below = match field.selection_set.node.items.as_slice() {
-            [] => Measure::default(),
-            _ => self.selection_set(&field.selection_set.node)?,
-        };
+    fn field(&self, field: &Field, parent: Option<TypeId>) -> Result<(Measure, Cost), RequestError> {
         let name = field.name.node.as_str();
+        let priced = parent.and_then(|parent| self.prices.field(parent, name));
+        let (below, costs) = match field.selection_set.node.items.as_slice() {
+            [] => (Measure::default(), Costs::default()),
+            _ => self.selection_set(&field.selection_set.node, priced.and_then(|priced| priced.of))?,
+        };
         if matches!(name, "__schema" | "__type") {
             if !self.limits.introspectable {
                 return Err(hidden_schema().at(field.name.pos));
             }
             within("introspection", below.introspection, self.limits.introspection)?;
         }
-        let length = self.pages.length(field);
-        Ok(Measure {
-            cost: below.cost.saturating_mul(length).saturating_add(1),
+        let (cost, times) = match priced {
+            Some(priced) => self.known(field, priced, costs.most()),
+            None => self.unknown(field, costs.most()),
+        };
+        let measure = Measure {
             arguments: below
                 .arguments
-                .saturating_mul(length)
+                .saturating_mul(times)
                 .saturating_add(self.pages.argument_bytes(field)),
             aliases: below.aliases.saturating_add(u64::from(field.alias.is_some())),
             introspection: below.introspection.saturating_add(u64::from(lists_types(name))),
             ..below
-        })
+        };
+        Ok((measure, cost))
+    }
+
+    /// The cost of a field that has a price, and how often what stands below it is resolved at most.
+    fn known(&self, field: &Field, priced: &Priced, below: Cost) -> (Cost, u64) {
+        let price = &priced.price;
+        let (arguments, asked) = self.pages.asked(field, priced);
+        let is_past = match price.past {
+            Past::Unchanged => false,
+            Past::Always => true,
+            Past::IfGiven(argument) => self.pages.is_given(field, argument),
+        };
+        let items = match price.items {
+            Items::One | Items::Asked => 1,
+            Items::AtMost(items) => items,
+            Items::Counted => asked,
+        };
+        // Where the field counts its own items, there is nothing left to ask for.
+        let (asked, times) = match price.items {
+            Items::Counted => (1, items),
+            _ => (asked, items.saturating_mul(asked)),
+        };
+        let view = |view: View, units: u64| {
+            let sum = view.asking(asked).saturating_mul(items).saturating_add(units);
+            match price.items {
+                Items::Asked => View { once: 0, each: sum },
+                _ => View { once: sum, each: 0 },
+            }
+        };
+        let units = price.units.saturating_add(arguments);
+        let cost = Cost {
+            now: view(if is_past { below.past } else { below.now }, units),
+            past: view(below.past, units.saturating_add(price.past_units)),
+        };
+        (cost, times)
+    }
+
+    /// The same for a field that the schema does not have, or that is part of introspection.
+    fn unknown(&self, field: &Field, below: Cost) -> (Cost, u64) {
+        let length = self.pages.length(field);
+        let cost = below.now.asking(1).saturating_mul(length).saturating_add(1);
+        (Cost::once(cost), length)
     }
 }
 
@@ -247,7 +326,7 @@ mod tests {
 
         assert_eq!(
             refusal,
-            Err("This request is too complex: its cost may be at most 50000.".to_owned())
+            Err("This request is too complex: its cost is 1010101 and may be at most 50000.".to_owned())
         );
     }
 
@@ -303,7 +382,7 @@ mod tests {
             let refusal = measured(document, &Variables::default(), &Limits::default());
             assert_eq!(
                 refusal,
-                Err("This request is too complex: its introspection may be at most 2.".to_owned())
+                Err("This request is too complex: its introspection is 3 and may be at most 2.".to_owned())
             );
         }
         // The same names elsewhere are nobody's concern.

@@ -1,14 +1,14 @@
 //! The life of one socket: one task that reads, runs operations, sends, and ends it.
 
 use std::ops::ControlFlow;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use async_graphql::Request;
 use axum::http::StatusCode;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, OptionFuture};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::frame;
 use super::message::Close;
@@ -22,9 +22,12 @@ use crate::transport::operation::{Event, Key, Operations};
 use crate::transport::place::Place;
 use crate::transport::preflight::Checked;
 use crate::transport::router::Edge;
-use crate::transport::throttle::{Charge, Payer};
+use crate::transport::throttle::{Charge, Payer, RATE_LIMITED};
 use crate::transport::wire::Unsent;
 use crate::transport::{RequestError, RequestId};
+
+/// The longest message, in bytes, that is parsed for a client that is past its rate limit: 4 KiB, or some 20 µs.
+const MAX_UNPAID: usize = 4 << 10;
 
 /// How a socket ends.
 enum End {
@@ -57,13 +60,15 @@ pub(super) struct Connection<E, A: Authenticate> {
     /// Comes when their token opens nothing any more, whether or not anything runs that would notice. Who has none is not
     /// waited for, and pays two words.
     ended: OptionFuture<BoxFuture<'static, ()>>,
+    /// Until when nothing more is read of a client that is past its rate limit.
+    pause: Option<Pin<Box<Sleep>>>,
     /// Taken for as long as the socket is open.
     _place: Place,
 }
 
 impl<E: Engine, A: Authenticate> Connection<E, A> {
     pub(super) fn new(edge: Edge<E, A>, socket: Socket, credentials: Credentials, place: Place) -> Connection<E, A> {
-        let protocol = Protocol::new(socket.config().max_operations);
+        let protocol = Protocol::new(socket.config().max_operations, edge.config.limits.variable_values);
         Connection {
             edge,
             socket,
@@ -72,6 +77,7 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
             credentials,
             sender: None,
             ended: None.into(),
+            pause: None,
             _place: place,
         }
     }
@@ -106,7 +112,7 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
         loop {
             let flow = tokio::select! {
                 () = shutdown.cancelled() => return Box::pin(self.finish()).await,
-                received = self.socket.receive() => {
+                received = self.socket.receive(), if self.pause.is_none() => {
                     heard = true;
                     let was_initialised = self.protocol.is_initialised();
                     // Apart, as a socket that says nothing holds nothing of it; so are those below.
@@ -117,6 +123,10 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
                     flow
                 }
                 unsent = wire.tend(patience) => return unsent.into(),
+                Some(()) = OptionFuture::from(self.pause.as_mut()) => {
+                    self.pause = None;
+                    ControlFlow::Continue(())
+                }
                 Some(()) = &mut self.ended => return End::Close(Close::FORBIDDEN),
                 Some((key, event)) = self.operations.next() => Box::pin(self.tell(key, event)).await,
                 () = alarm.as_mut() => {
@@ -163,6 +173,13 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
             Received::Closing | Received::Gone => return ControlFlow::Break(End::Gone),
             Received::Fault(close) => return ControlFlow::Break(End::Close(close)),
         };
+        if self.edge.throttle.charge_message(self.payer(), text.len()).is_err() {
+            // Which operation to refuse stands in the message. A long one is not worth parsing for that.
+            if text.len() > MAX_UNPAID {
+                return ControlFlow::Break(End::Close(Close::TRY_AGAIN_LATER));
+            }
+            self.pause();
+        }
         match self.protocol.receive(&text) {
             Action::Nothing => ControlFlow::Continue(()),
             Action::Send(text) => sent(self.socket.send_text(&text).await),
@@ -176,6 +193,9 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
                     ControlFlow::Continue(())
                 }
                 Err(error) => {
+                    if error.code == RATE_LIMITED {
+                        self.pause();
+                    }
                     self.tell(key, Event::Error(Answer::refusal(error).errors_to_json()))
                         .await
                 }
@@ -186,6 +206,17 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
             }
             Action::Close(close) => ControlFlow::Break(End::Close(close)),
         }
+    }
+
+    /// Who pays for what is sent: before the client has said who it is, its address.
+    fn payer(&self) -> Payer {
+        let known = self.sender.as_ref().map(|(_, payer)| *payer);
+        known.unwrap_or_else(|| Payer::Address(self.credentials.address()))
+    }
+
+    /// Reads nothing for a while, as an answer over HTTP would be delayed. Operations that run go on.
+    fn pause(&mut self) {
+        self.pause = Some(Box::pin(sleep(self.edge.config.rate_limit_delay)));
     }
 
     /// Whether an operation may be started, and for whom.

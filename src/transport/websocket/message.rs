@@ -6,7 +6,7 @@ use async_graphql::Request;
 use serde_json::{Map, Value as Json, json};
 
 use crate::transport::access::bearer_token;
-use crate::transport::parameters;
+use crate::transport::{json, parameters};
 
 /// A longer id is no id: it is kept and repeated for as long as its operation runs. So it is on a stream (`http/single`).
 pub(in crate::transport) const MAX_ID: usize = 256;
@@ -32,9 +32,9 @@ pub(super) enum Incoming {
 }
 
 impl Incoming {
-    /// Reads a message; the error says what is wrong with it.
-    pub(super) fn parse(text: &str) -> Result<Incoming, Close> {
-        let Ok(Json::Object(mut message)) = serde_json::from_str(text) else {
+    /// Reads a message, whose variables may have so many values; the error says what is wrong with it.
+    pub(super) fn parse(text: &str, variable_values: u64) -> Result<Incoming, Close> {
+        let Ok(Json::Object(mut message)) = json::read(text.as_bytes(), variable_values) else {
             return Err(Close::invalid("Invalid message: not a JSON object"));
         };
         let Some(Json::String(kind)) = message.remove("type") else {
@@ -200,11 +200,13 @@ mod tests {
 
     #[test]
     fn a_token_comes_as_authorization_or_as_token() {
-        let given =
-            |payload: &str| match Incoming::parse(&format!(r#"{{"type":"connection_init","payload":{payload}}}"#)) {
-                Ok(Incoming::Init(token)) => token,
-                other => panic!("not an init: {other:?}"),
-            };
+        let given = |payload: &str| match Incoming::parse(
+            &format!(r#"{{"type":"connection_init","payload":{payload}}}"#),
+            10_000,
+        ) {
+            Ok(Incoming::Init(token)) => token,
+            other => panic!("not an init: {other:?}"),
+        };
         for (payload, token) in [
             ("null", None),
             ("{}", None),
@@ -244,7 +246,7 @@ mod tests {
             r#"{"type":"complete"}"#,
             &long_id,
         ] {
-            let close = Incoming::parse(noise).expect_err("noise");
+            let close = Incoming::parse(noise, 10_000).expect_err("noise");
             assert_eq!(close.code, 4400, "{noise}");
             assert!(close.reason.len() <= MAX_REASON, "{noise}");
         }

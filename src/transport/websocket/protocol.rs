@@ -29,17 +29,20 @@ pub(super) struct Protocol {
     initialised: bool,
     acknowledged: bool,
     max_operations: usize,
+    /// Values that all variables of a request may have.
+    variable_values: u64,
     keys: HashMap<String, Key>,
     ids: HashMap<Key, (String, Envelope)>,
     last: u64,
 }
 
 impl Protocol {
-    pub(super) fn new(max_operations: usize) -> Protocol {
+    pub(super) fn new(max_operations: usize, variable_values: u64) -> Protocol {
         Protocol {
             initialised: false,
             acknowledged: false,
             max_operations,
+            variable_values,
             keys: HashMap::new(),
             ids: HashMap::new(),
             last: 0,
@@ -53,7 +56,7 @@ impl Protocol {
 
     /// Takes a message of the client.
     pub(super) fn receive(&mut self, text: &str) -> Action {
-        match Incoming::parse(text) {
+        match Incoming::parse(text, self.variable_values) {
             Err(close) => Action::Close(close),
             Ok(Incoming::Init(_)) if self.initialised => Action::Close(Close::TOO_MANY_INITS),
             Ok(Incoming::Init(token)) => {
@@ -130,7 +133,7 @@ mod tests {
     }
 
     fn acknowledged(max_operations: usize) -> Protocol {
-        let mut protocol = Protocol::new(max_operations);
+        let mut protocol = Protocol::new(max_operations, 10_000);
         assert!(matches!(protocol.receive(INIT), Action::Authenticate(None)));
         assert_eq!(protocol.acknowledge(), r#"{"type":"connection_ack"}"#);
         protocol
@@ -152,9 +155,9 @@ mod tests {
 
     #[test]
     fn nothing_is_subscribed_to_before_the_acknowledgement() {
-        assert_eq!(closed(Protocol::new(1).receive(&subscribe("a"))), 4401);
+        assert_eq!(closed(Protocol::new(1, 10_000).receive(&subscribe("a"))), 4401);
 
-        let mut protocol = Protocol::new(1);
+        let mut protocol = Protocol::new(1, 10_000);
         protocol.receive(INIT);
         assert_eq!(closed(protocol.receive(&subscribe("a"))), 4401);
     }
@@ -163,7 +166,7 @@ mod tests {
     fn a_second_init_closes_acknowledged_or_not() {
         assert_eq!(closed(acknowledged(1).receive(INIT)), 4429);
 
-        let mut protocol = Protocol::new(1);
+        let mut protocol = Protocol::new(1, 10_000);
         protocol.receive(INIT);
         assert_eq!(closed(protocol.receive(INIT)), 4429);
     }
@@ -222,7 +225,7 @@ mod tests {
     #[test]
     fn pings_are_answered_at_any_time() {
         let ping = r#"{"type":"ping","payload":{"a":1}}"#;
-        for mut protocol in [Protocol::new(1), acknowledged(1)] {
+        for mut protocol in [Protocol::new(1, 10_000), acknowledged(1)] {
             assert!(
                 matches!(protocol.receive(ping), Action::Send(pong) if pong == r#"{"payload":{"a":1},"type":"pong"}"#)
             );

@@ -25,6 +25,9 @@ use super::require;
 /// The admin token of every test server.
 pub(crate) const ADMIN: &str = "test-admin-token-of-at-least-32-characters";
 
+/// Connections to the database that a test server has.
+pub(crate) const CONNECTIONS: u32 = 8;
+
 /// When every test begins.
 pub(crate) fn noon() -> Timestamp {
     Timestamp::parse("2026-03-02T12:00:00.000Z").expect("an instant")
@@ -145,7 +148,7 @@ impl Test {
     ) -> Test {
         let options = Options {
             url: place.url.clone(),
-            connections: 8,
+            connections: CONNECTIONS,
             listen_url,
         };
         let store = Arc::new(Store::open(&options).await.expect("the database opens"));
