@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::access::Access;
+use crate::budget;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::live::{self, Live};
@@ -28,6 +29,8 @@ pub struct Settings {
     pub poll_millis: u64,
     /// Whose images bodies may show.
     pub image_hosts: ImageHosts,
+    /// What one execution may use.
+    pub execution: budget::Limits,
 }
 
 impl Default for Settings {
@@ -38,6 +41,7 @@ impl Default for Settings {
             retention_millis: 30 * 24 * 60 * 60 * 1000,
             poll_millis: live::POLL_MILLIS,
             image_hosts: ImageHosts::default(),
+            execution: budget::Limits::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
+use crate::budget::Exceeded;
 use crate::domain::cursor::{CursorInvalid, WrongStream};
 use crate::domain::refusal::{Refusal, Refused};
 
@@ -21,9 +22,9 @@ pub enum Error {
     /// A moment whose events have been pruned.
     #[error("the log does not reach back that far")]
     BeyondRetention,
-    /// An answer whose texts would be too long.
-    #[error("the texts of the answer are more than {max} bytes: ask for fewer at a time")]
-    AnswerTooLarge { max: usize },
+    /// An execution that needs more than its budget.
+    #[error(transparent)]
+    ExecutionLimit(#[from] Exceeded),
     /// A token that is not known.
     #[error("the token is not valid")]
     Unauthenticated,
@@ -65,7 +66,7 @@ impl Error {
             Error::CursorInvalid(_) => "CURSOR_INVALID",
             Error::CursorWrongStream(_) => "CURSOR_WRONG_STREAM",
             Error::BeyondRetention => "BEYOND_RETENTION",
-            Error::AnswerTooLarge { .. } => "ANSWER_TOO_LARGE",
+            Error::ExecutionLimit(_) => "EXECUTION_LIMIT",
             Error::Unauthenticated => "UNAUTHENTICATED",
             Error::Forbidden => "FORBIDDEN",
             Error::Unavailable(_) | Error::Unwritable(_) | Error::IssuerAway | Error::ShuttingDown => "UNAVAILABLE",
@@ -85,6 +86,7 @@ impl Error {
             Error::Unwritable(error) => Error::Unwritable(error.clone()),
             Error::Database(error) => Error::Database(error.clone()),
             Error::Corrupt(what) => Error::Corrupt(what.clone()),
+            Error::ExecutionLimit(exceeded) => Error::ExecutionLimit(*exceeded),
             other => Error::Corrupt(other.to_string()),
         }
     }

@@ -1,10 +1,12 @@
 //! The API: what GraphQL calls things, and how each is answered.
 
 pub mod audit;
+mod charged;
 pub mod component;
 mod connection;
 pub mod enums;
 mod error;
+mod execution;
 pub mod event;
 mod id;
 pub mod incident;
@@ -27,6 +29,7 @@ use std::sync::Arc;
 use crate::access::Caller;
 use crate::app::App;
 
+pub use execution::execute;
 pub use mutation::Mutation;
 pub use query::Query;
 pub use server::Limits;

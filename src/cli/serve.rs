@@ -130,6 +130,7 @@ impl Serve {
             heartbeat_millis: self.heartbeat_seconds * 1000,
             retention_millis: self.retention_days * DAY_MILLIS,
             image_hosts: ImageHosts::new(self.allow_image_host.clone()),
+            execution: self.limits.execution(),
             ..Settings::default()
         };
         let app = App::new(Arc::clone(&store), access, Clock::System, settings);

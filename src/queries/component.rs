@@ -65,8 +65,10 @@ async fn history(view: &View, component: Uuid) -> Result<Arc<Vec<component_chang
             .order_by_asc(component_change::Column::ComponentId)
             .order_by_asc(component_change::Column::At)
             .order_by_asc(component_change::Column::Id)
+            .limit(view.budget().rows_left())
             .all(view.db().await?)
             .await?;
+        let rows = view.counted(rows)?;
         let mut histories: HashMap<Uuid, Vec<component_change::Model>> = HashMap::new();
         for row in rows {
             histories.entry(row.component_id).or_default().push(row);
@@ -125,7 +127,7 @@ pub struct Taken {
 pub async fn status_changes(view: &View, component: Uuid, window: Window) -> Result<Slice<Taken>> {
     let mut cursor = moves(view, component).cursor_by((component_change::Column::At, component_change::Column::Id));
     super::window::apply(&mut cursor, &window);
-    let rows = cursor.all(view.db().await?).await?;
+    let rows = view.counted(cursor.all(view.db().await?).await?)?;
     let taken = rows.into_iter().map(|row| {
         Ok(Taken {
             id: row.id,

@@ -70,7 +70,8 @@ pub async fn reach(view: &View, page: Uuid) -> Result<Reach> {
 /// # Errors
 /// Those of the database.
 pub async fn after(view: &View, page: Uuid, number: u64, limit: usize) -> Result<(Vec<Arc<Entry>>, bool)> {
-    let mut entries = log::after(view.db().await?, stream(view, page), number, limit as u64 + 1).await?;
+    let mut entries =
+        view.counted(log::after(view.db().await?, stream(view, page), number, limit as u64 + 1).await?)?;
     let more = entries.len() > limit;
     entries.truncate(limit);
     Ok((entries.into_iter().map(Arc::new).collect(), more))

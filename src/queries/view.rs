@@ -1,7 +1,6 @@
 //! A view: what is in somebody's sight at one moment, all of it of one consistent state.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
@@ -10,6 +9,7 @@ use uuid::Uuid;
 
 use super::loader::Loader;
 use crate::app::App;
+use crate::budget::Budget;
 use crate::domain::audience::Audience;
 use crate::domain::component::{Component, ComponentGroup, ComponentStatus};
 use crate::domain::event::{Subject, SubjectKind};
@@ -19,15 +19,11 @@ use crate::domain::maintenance::Maintenance;
 use crate::domain::page::Page;
 use crate::domain::role::Sight;
 use crate::domain::time::Timestamp;
+use crate::domain::timeline::Update;
 use crate::entity::{component, component_change, component_group, page};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::store::log::Place;
 use crate::store::{Snapshot, log};
-
-/// How many bytes of texts one answer may show: 32 MiB. A page of 50 incidents with ten updates of a kilobyte has one, as it
-/// was written and as HTML. What a document costs says nothing of how long the texts are that it asks for, and it may ask for
-/// the same ones two hundred times.
-const MOST_SHOWN: usize = 32 << 20;
 
 /// When a view looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,12 +54,21 @@ struct Inner {
 }
 
 /// What all views of one answer share.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Shared {
     /// Or why it could not begin: whatever else is asked of the view is told the same, and does not wait for it again.
     snapshot: Arc<OnceCell<Result<Snapshot>>>,
-    /// Bytes of the texts that are shown.
-    shown: Arc<AtomicUsize>,
+    /// What the answer may use.
+    budget: Budget,
+}
+
+impl Shared {
+    fn within(budget: Budget) -> Shared {
+        Shared {
+            snapshot: Arc::default(),
+            budget,
+        }
+    }
 }
 
 /// What a page consists of: bounded, so that it is read as a whole.
@@ -135,12 +140,18 @@ impl Parts {
 impl View {
     /// What is in somebody's sight now.
     pub fn now(app: &Arc<App>, sight: Sight) -> View {
-        View::at(app, sight, Moment::Now, app.clock.now(), Shared::default())
+        View::now_within(app, sight, Budget::new(app.settings.execution))
+    }
+
+    /// The same, charged to the budget of an execution.
+    pub fn now_within(app: &Arc<App>, sight: Sight, budget: Budget) -> View {
+        View::at(app, sight, Moment::Now, app.clock.now(), Shared::within(budget))
     }
 
     /// What was in somebody's sight at a place in the log.
     pub fn past(app: &Arc<App>, sight: Sight, place: Place) -> View {
-        View::at(app, sight, Moment::Past(place), place.at, Shared::default())
+        let shared = Shared::within(Budget::new(app.settings.execution));
+        View::at(app, sight, Moment::Past(place), place.at, shared)
     }
 
     /// What was in the same sight at a place in the log, by the same snapshot: however much of the past an answer
@@ -206,16 +217,43 @@ impl View {
         }
     }
 
-    /// Shows a text, unless there are too many of them in the answer.
+    /// What the answer may use.
+    pub fn budget(&self) -> &Budget {
+        &self.0.shared.budget
+    }
+
+    /// A text to be put into the answer, charged to its budget.
     ///
     /// # Errors
-    /// `AnswerTooLarge`.
+    /// `ExecutionLimit`.
     pub fn show<T: AsRef<str>>(&self, text: T) -> Result<T> {
-        let bytes = text.as_ref().len();
-        match self.0.shared.shown.fetch_add(bytes, Ordering::Relaxed) + bytes {
-            0..=MOST_SHOWN => Ok(text),
-            _ => Err(Error::AnswerTooLarge { max: MOST_SHOWN }),
+        self.budget().show(text.as_ref().len())?;
+        Ok(text)
+    }
+
+    /// Rows that were read, charged to the answer's budget.
+    ///
+    /// # Errors
+    /// `ExecutionLimit`.
+    pub(super) fn counted<T>(&self, rows: Vec<T>) -> Result<Vec<T>> {
+        self.budget().rows(rows.len())?;
+        Ok(rows)
+    }
+
+    /// Charges a timeline that was read. One that is empty was left unread because all of them were too long together.
+    ///
+    /// # Errors
+    /// `ExecutionLimit`.
+    pub(super) fn charge_timeline<S>(&self, updates: &[Update<S>]) -> Result<()> {
+        if updates.is_empty() {
+            self.budget().read(u64::MAX)?;
         }
+        for update in updates {
+            let revisions: usize = update.revisions.iter().map(|revision| revision.body.len()).sum();
+            self.budget().read((update.body.len() + revisions) as u64)?;
+            self.budget().rows(1 + update.changes.len() + update.revisions.len())?;
+        }
+        Ok(())
     }
 
     pub(super) fn histories(&self) -> &Loader<Uuid, Arc<Vec<component_change::Model>>> {
@@ -235,6 +273,7 @@ impl View {
     /// # Errors
     /// `Unavailable` when no connection can be had in time.
     pub(super) async fn db(&self) -> Result<&DatabaseTransaction> {
+        self.budget().check()?;
         match self.0.shared.snapshot.get_or_init(|| self.0.app.store.read()).await {
             Ok(snapshot) => Ok(snapshot.db()),
             Err(error) => Err(error.again()),
@@ -251,7 +290,14 @@ impl View {
 
     async fn read_parts(&self, pages: Vec<Uuid>) -> Result<HashMap<Uuid, Arc<Parts>>> {
         match self.moment() {
-            Moment::Now => present_parts(self.db().await?, pages).await,
+            Moment::Now => {
+                let all = present_parts(self.db().await?, pages).await?;
+                for parts in all.values() {
+                    self.budget()
+                        .rows(1 + parts.groups.len() + parts.components.len() + parts.archived.len())?;
+                }
+                Ok(all)
+            }
             Moment::Past(place) => {
                 let mut all = HashMap::new();
                 for page in pages {

@@ -5,22 +5,28 @@ use std::sync::Arc;
 use async_graphql::{Request, Response};
 
 use crate::app::App;
-use crate::graphql::Schema;
+use crate::budget::Budget;
 use crate::graphql::selection::{self, Rendered, Selections, Started};
+use crate::graphql::{self, Schema};
 use crate::item::Ready;
 use crate::transport::{Engine, Executed, Follower, Rendering, RequestId, Subscription};
 
 /// What executes the API.
 #[derive(Clone)]
 pub(super) struct Api {
+    app: Arc<App>,
     schema: Schema,
     selections: Arc<Selections<Rendering>>,
 }
 
 impl Api {
     pub(super) fn new(app: Arc<App>, schema: Schema) -> Api {
-        let selections = Arc::new(Selections::new(app, schema.clone()));
-        Api { schema, selections }
+        let selections = Arc::new(Selections::new(Arc::clone(&app), schema.clone()));
+        Api {
+            app,
+            schema,
+            selections,
+        }
     }
 }
 
@@ -28,7 +34,12 @@ impl Engine for Api {
     type Follower = selection::Follower<Rendering>;
 
     async fn execute(&self, request: Request) -> Executed {
-        self.schema.execute(request).await.into()
+        let budget = Budget::new(self.app.settings.execution);
+        let response = graphql::execute(&self.schema, request, &budget).await;
+        Executed {
+            response,
+            work: Some(budget.work()),
+        }
     }
 
     async fn subscribe(&self, request: Request, after: Option<String>) -> Subscription<Self::Follower> {

@@ -197,6 +197,9 @@ fn respond(media: Media, mut answer: Answer) -> Response {
         StatusCode::SERVICE_UNAVAILABLE
     } else if answer.has_code("UNAUTHENTICATED") {
         StatusCode::UNAUTHORIZED
+    } else if answer.refused && answer.has_code("EXECUTION_LIMIT") {
+        // Known only after validation, so it is not one of the errors that old clients get 200 for.
+        StatusCode::BAD_REQUEST
     } else if answer.refused {
         media.request_error()
     } else {

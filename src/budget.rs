@@ -1,0 +1,318 @@
+//! What one execution may use (fields, rows, bytes, time) and what it has used.
+//!
+//! A budget is checked while an execution runs, so that nothing much larger than the budget is ever allocated. All
+//! views of one answer share one budget.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
+use std::time::Duration;
+
+use rustix::thread::ClockId;
+use tokio::time::{Instant, sleep_until};
+
+/// How long one poll of an execution may run before [`Budget::breathe`] yields: 2 ms. What runs between two calls of
+/// `breathe` comes on top, and no poll may take more than 5 ms.
+const POLL_TIME: Duration = Duration::from_millis(2);
+
+/// CPU time of one unit of work: 5 µs, about what resolving ten scalar fields takes.
+const UNIT: Duration = Duration::from_micros(5);
+
+/// CPU time that the database is assumed to spend on one row: 1 µs. It is added to what is measured, since the thread or
+/// process of the database is measured only in long statements, if at all.
+const ROW: Duration = Duration::from_micros(1);
+
+/// What one execution may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Fields to resolve, counted where lists are expanded: 100,000, twice what the static cost admits, since fields
+    /// below nested lists are counted once more for each level above them.
+    pub fields: u64,
+    /// Rows to read from the database: 50,000. An ordinary page of 50 incidents with their timelines needs about 3,000.
+    pub rows: u64,
+    /// Bytes of texts to read and to show, each: 12 MiB. A page of 50 incidents with ten updates of a kilobyte has
+    /// 1 MiB, once as Markdown and once as HTML. An answer exists three times while it is sent: as the rows, as values
+    /// and as JSON, which must stay below 64 MiB together.
+    pub bytes: u64,
+    /// From the start to the end of the execution: 5 s.
+    pub time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            fields: 100_000,
+            rows: 50_000,
+            bytes: 12 << 20,
+            time: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A limit of a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    Fields,
+    Rows,
+    Bytes,
+    Time,
+}
+
+impl Limit {
+    /// Its stable name in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Limit::Fields => "fields",
+            Limit::Rows => "rows",
+            Limit::Bytes => "bytes",
+            Limit::Time => "time",
+        }
+    }
+}
+
+/// An execution needed more than its budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the request needs more than one execution may use: its {} may be at most {max}", .limit.as_str())]
+pub struct Exceeded {
+    pub limit: Limit,
+    /// Fields, rows, bytes, or milliseconds.
+    pub max: u64,
+}
+
+/// The budget of one execution. Clones are the same budget.
+#[derive(Clone, Debug)]
+pub struct Budget(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    limits: Limits,
+    fields: AtomicU64,
+    rows: AtomicU64,
+    /// Bytes of texts that were read.
+    read: AtomicU64,
+    /// Bytes of texts that are shown.
+    shown: AtomicU64,
+    exceeded: OnceLock<Exceeded>,
+    /// CPU time that was measured, in nanoseconds.
+    cpu: AtomicU64,
+    /// What the two below count from.
+    origin: Instant,
+    /// When the current poll began, in nanoseconds after `origin`; 0 outside of a measured poll.
+    polled_at: AtomicU64,
+    /// When the execution has to end, in nanoseconds after `origin`.
+    deadline: AtomicU64,
+    /// The execution ended or was dropped: its statements have to end too.
+    has_ended: AtomicBool,
+}
+
+impl Default for Budget {
+    fn default() -> Budget {
+        Budget::new(Limits::default())
+    }
+}
+
+/// Marks an execution as ended when it is dropped, however that comes.
+struct EndOnDrop<'a>(&'a Inner);
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.polled_at.store(0, Ordering::Relaxed);
+        self.0.has_ended.store(true, Ordering::Release);
+    }
+}
+
+impl Budget {
+    /// A budget of which nothing has been used.
+    pub fn new(limits: Limits) -> Budget {
+        Budget(Arc::new(Inner {
+            limits,
+            fields: AtomicU64::new(0),
+            rows: AtomicU64::new(0),
+            read: AtomicU64::new(0),
+            shown: AtomicU64::new(0),
+            exceeded: OnceLock::new(),
+            cpu: AtomicU64::new(0),
+            origin: Instant::now(),
+            polled_at: AtomicU64::new(0),
+            deadline: AtomicU64::new(nanos(limits.time)),
+            has_ended: AtomicBool::new(false),
+        }))
+    }
+
+    /// Charges fields that are about to be resolved.
+    ///
+    /// # Errors
+    /// `Exceeded` when these, or anything before, were too much.
+    pub fn fields(&self, count: u64) -> Result<(), Exceeded> {
+        self.charge(&self.0.fields, count, Limit::Fields, self.0.limits.fields)
+    }
+
+    /// Charges rows that were read, or are about to be.
+    ///
+    /// # Errors
+    /// As [`Budget::fields`].
+    pub fn rows(&self, count: usize) -> Result<(), Exceeded> {
+        self.charge(&self.0.rows, count as u64, Limit::Rows, self.0.limits.rows)
+    }
+
+    /// Charges bytes of texts that are about to be read.
+    ///
+    /// # Errors
+    /// As [`Budget::fields`].
+    pub fn read(&self, bytes: u64) -> Result<(), Exceeded> {
+        self.charge(&self.0.read, bytes, Limit::Bytes, self.0.limits.bytes)
+    }
+
+    /// Charges bytes of texts that are about to be put into the answer.
+    ///
+    /// # Errors
+    /// As [`Budget::fields`].
+    pub fn show(&self, bytes: usize) -> Result<(), Exceeded> {
+        self.charge(&self.0.shown, bytes as u64, Limit::Bytes, self.0.limits.bytes)
+    }
+
+    /// Bytes of texts that may still be read.
+    pub fn readable(&self) -> u64 {
+        self.0.limits.bytes.saturating_sub(self.0.read.load(Ordering::Relaxed))
+    }
+
+    /// The `LIMIT` of a statement whose rows nothing else bounds: one row more than may still be read, so that charging
+    /// them fails.
+    pub fn rows_left(&self) -> u64 {
+        let left = self.0.limits.rows.saturating_sub(self.0.rows.load(Ordering::Relaxed));
+        left.saturating_add(1)
+    }
+
+    /// Fails once any limit was exceeded.
+    ///
+    /// # Errors
+    /// The limit that was exceeded first.
+    pub fn check(&self) -> Result<(), Exceeded> {
+        self.0.exceeded.get().map_or(Ok(()), |exceeded| Err(*exceeded))
+    }
+
+    fn charge(&self, used: &AtomicU64, count: u64, limit: Limit, max: u64) -> Result<(), Exceeded> {
+        self.check()?;
+        match used.fetch_add(count, Ordering::Relaxed).saturating_add(count) <= max {
+            true => Ok(()),
+            false => Err(self.exceed(limit, max)),
+        }
+    }
+
+    fn exceed(&self, limit: Limit, max: u64) -> Exceeded {
+        *self.0.exceeded.get_or_init(|| Exceeded { limit, max })
+    }
+
+    /// Adds CPU time that another thread spent for this execution.
+    pub fn add_cpu(&self, spent: Duration) {
+        self.0.cpu.fetch_add(nanos(spent), Ordering::Relaxed);
+    }
+
+    /// The work done so far, in units of about 5 µs of CPU time; at least 1.
+    pub fn work(&self) -> u64 {
+        let rows = self.0.rows.load(Ordering::Relaxed).saturating_mul(nanos(ROW));
+        let spent = self.0.cpu.load(Ordering::Relaxed).saturating_add(rows);
+        spent.div_ceil(nanos(UNIT)).max(1)
+    }
+
+    /// The time that is left, none when it is over.
+    pub fn remaining(&self) -> Duration {
+        let deadline = Duration::from_nanos(self.0.deadline.load(Ordering::Relaxed));
+        deadline.saturating_sub(self.0.origin.elapsed())
+    }
+
+    /// Whether the execution ended or was dropped, so that nobody waits for its statements.
+    pub fn has_ended(&self) -> bool {
+        self.0.has_ended.load(Ordering::Acquire)
+    }
+
+    /// Yields to other tasks if the current poll has run for long. To be called where lists are expanded and in long
+    /// computations. Outside of [`Budget::run`] it does nothing.
+    pub async fn breathe(&self) {
+        poll_fn(|context| match self.is_out_of_breath() {
+            true => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            false => Poll::Ready(()),
+        })
+        .await;
+    }
+
+    fn is_out_of_breath(&self) -> bool {
+        match self.0.polled_at.load(Ordering::Relaxed) {
+            0 => false,
+            polled_at => self.0.now().saturating_sub(polled_at) > nanos(POLL_TIME),
+        }
+    }
+
+    /// Runs an execution under this budget: measures its CPU time and ends it at the deadline, or once it has exceeded
+    /// another limit.
+    ///
+    /// # Errors
+    /// The limit that was exceeded. The execution was dropped then, or its result is discarded.
+    pub async fn run<T>(&self, execution: impl Future<Output = T>) -> Result<T, Exceeded> {
+        let inner = &*self.0;
+        inner.has_ended.store(false, Ordering::Release);
+        let deadline = Instant::now() + inner.limits.time;
+        inner
+            .deadline
+            .store(nanos(deadline.duration_since(inner.origin)), Ordering::Relaxed);
+        let _end = EndOnDrop(inner);
+        let mut execution = pin!(execution);
+        // Set by the first poll that does not finish: most executions never need it.
+        let mut alarm = pin!(None);
+        poll_fn(|context| {
+            let before = thread_cpu();
+            inner.polled_at.store(inner.now(), Ordering::Relaxed);
+            let polled = execution.as_mut().poll(context);
+            inner.polled_at.store(0, Ordering::Relaxed);
+            self.add_cpu(thread_cpu().saturating_sub(before));
+            self.check()?;
+            if let Poll::Ready(result) = polled {
+                return Poll::Ready(Ok(result));
+            }
+            if alarm.is_none() {
+                alarm.set(Some(sleep_until(deadline)));
+            }
+            let is_over = alarm
+                .as_mut()
+                .as_pin_mut()
+                .is_some_and(|alarm: Pin<&mut _>| alarm.poll(context).is_ready());
+            match is_over {
+                true => Poll::Ready(Err(self.exceed(Limit::Time, millis(inner.limits.time)))),
+                false => Poll::Pending,
+            }
+        })
+        .await
+    }
+}
+
+impl Inner {
+    /// Nanoseconds since `origin`, and never 0.
+    fn now(&self) -> u64 {
+        nanos(self.origin.elapsed()).max(1)
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The CPU time that this thread has used.
+pub fn thread_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
+    // Neither is negative for a clock that counts from 0.
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    let nanos = u32::try_from(time.tv_nsec).unwrap_or_default();
+    Duration::new(seconds, nanos)
+}
+
+#[cfg(test)]
+mod tests;
