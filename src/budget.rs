@@ -103,6 +103,8 @@ struct Inner {
     polled_at: AtomicU64,
     /// When the execution has to end, in nanoseconds after `origin`.
     deadline: AtomicU64,
+    /// How many of its futures pause.
+    paused: AtomicU64,
     /// The execution ended or was dropped: its statements have to end too.
     has_ended: AtomicBool,
 }
@@ -113,13 +115,28 @@ impl Default for Budget {
     }
 }
 
+/// A future that pauses, until this is dropped.
+struct Pause<'a>(&'a Inner);
+
+impl Pause<'_> {
+    fn begin(inner: &Inner) -> Pause<'_> {
+        inner.paused.fetch_add(1, Ordering::Relaxed);
+        Pause(inner)
+    }
+}
+
+impl Drop for Pause<'_> {
+    fn drop(&mut self) {
+        self.0.paused.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Marks an execution as ended when it is dropped, however that comes.
-struct EndOnDrop<'a>(&'a Inner);
+struct EndOnDrop<'a>(&'a Budget);
 
 impl Drop for EndOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.polled_at.store(0, Ordering::Relaxed);
-        self.0.has_ended.store(true, Ordering::Release);
+        self.0.end();
     }
 }
 
@@ -137,6 +154,7 @@ impl Budget {
             origin: Instant::now(),
             polled_at: AtomicU64::new(0),
             deadline: AtomicU64::new(nanos(limits.time)),
+            paused: AtomicU64::new(0),
             has_ended: AtomicBool::new(false),
         }))
     }
@@ -231,12 +249,28 @@ impl Budget {
     /// Yields to other tasks if the current poll has run for long. To be called where lists are expanded and in long
     /// computations. Outside of [`Budget::run`] it does nothing.
     pub async fn breathe(&self) {
+        let mut pause = None;
         poll_fn(|context| match self.is_out_of_breath() {
             true => {
+                pause.get_or_insert_with(|| Pause::begin(&self.0));
                 context.waker().wake_by_ref();
                 Poll::Pending
             }
             false => Poll::Ready(()),
+        })
+        .await;
+    }
+
+    /// Yields once, and then until nothing of this execution pauses in [`Budget::breathe`]. So what is read together for
+    /// many fields is read for those too that paused before they could ask for it.
+    pub async fn settle(&self) {
+        tokio::task::yield_now().await;
+        poll_fn(|context| match self.0.paused.load(Ordering::Relaxed) {
+            0 => Poll::Ready(()),
+            _ => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
         })
         .await;
     }
@@ -254,22 +288,13 @@ impl Budget {
     /// # Errors
     /// The limit that was exceeded. The execution was dropped then, or its result is discarded.
     pub async fn run<T>(&self, execution: impl Future<Output = T>) -> Result<T, Exceeded> {
-        let inner = &*self.0;
-        inner.has_ended.store(false, Ordering::Release);
-        let deadline = Instant::now() + inner.limits.time;
-        inner
-            .deadline
-            .store(nanos(deadline.duration_since(inner.origin)), Ordering::Relaxed);
-        let _end = EndOnDrop(inner);
+        let deadline = self.begin();
+        let _end = EndOnDrop(self);
         let mut execution = pin!(execution);
         // Set by the first poll that does not finish: most executions never need it.
         let mut alarm = pin!(None);
         poll_fn(|context| {
-            let before = thread_cpu();
-            inner.polled_at.store(inner.now(), Ordering::Relaxed);
-            let polled = execution.as_mut().poll(context);
-            inner.polled_at.store(0, Ordering::Relaxed);
-            self.add_cpu(thread_cpu().saturating_sub(before));
+            let polled = self.measured(|| execution.as_mut().poll(context));
             self.check()?;
             if let Poll::Ready(result) = polled {
                 return Poll::Ready(Ok(result));
@@ -277,16 +302,46 @@ impl Budget {
             if alarm.is_none() {
                 alarm.set(Some(sleep_until(deadline)));
             }
-            let is_over = alarm
-                .as_mut()
-                .as_pin_mut()
-                .is_some_and(|alarm: Pin<&mut _>| alarm.poll(context).is_ready());
-            match is_over {
-                true => Poll::Ready(Err(self.exceed(Limit::Time, millis(inner.limits.time)))),
+            let alarm = alarm.as_mut().as_pin_mut();
+            let is_over = alarm.is_some_and(|alarm: Pin<&mut _>| alarm.poll(context).is_ready());
+            // An alarm may ring a millisecond late.
+            match is_over || Instant::now() >= deadline {
+                true => Poll::Ready(Err(self.run_late())),
                 false => Poll::Pending,
             }
         })
         .await
+    }
+
+    /// Begins an execution, and returns its deadline. What [`Budget::run`] does for a future, others do themselves with
+    /// this, [`Budget::measured`], [`Budget::run_late`] and [`Budget::end`].
+    pub fn begin(&self) -> Instant {
+        let deadline = Instant::now() + self.0.limits.time;
+        let after = nanos(deadline.duration_since(self.0.origin));
+        self.0.deadline.store(after, Ordering::Relaxed);
+        self.0.has_ended.store(false, Ordering::Release);
+        deadline
+    }
+
+    /// Ends an execution: its statements are interrupted.
+    pub fn end(&self) {
+        self.0.polled_at.store(0, Ordering::Relaxed);
+        self.0.has_ended.store(true, Ordering::Release);
+    }
+
+    /// Polls an execution, and adds the CPU time that this takes.
+    pub fn measured<T>(&self, poll: impl FnOnce() -> T) -> T {
+        let before = thread_cpu();
+        self.0.polled_at.store(self.0.now(), Ordering::Relaxed);
+        let polled = poll();
+        self.0.polled_at.store(0, Ordering::Relaxed);
+        self.add_cpu(thread_cpu().saturating_sub(before));
+        polled
+    }
+
+    /// The deadline has passed.
+    pub fn run_late(&self) -> Exceeded {
+        self.exceed(Limit::Time, millis(self.0.limits.time))
     }
 }
 

@@ -146,8 +146,8 @@ impl Trouble {
             && let Ok(number) = code.parse::<u32>()
         {
             return match number & 0xff {
-                // Busy, locked, an error of the disk, a file that cannot be opened.
-                5 | 6 | 10 | 14 => Some(Trouble::Away),
+                // Busy, locked, interrupted since its execution ended, an error of the disk, a file that cannot be opened.
+                5 | 6 | 9 | 10 | 14 => Some(Trouble::Away),
                 // It may only be read, or is full.
                 8 | 13 => Some(Trouble::Unwritable),
                 _ => None,

@@ -10,6 +10,7 @@ mod execution;
 pub mod event;
 mod id;
 pub mod incident;
+mod item;
 pub mod maintenance;
 pub mod mutation;
 pub mod node;

@@ -14,8 +14,8 @@ mod turn;
 mod write;
 
 pub use backup::{BackupError, Contents, backup, renew_epoch, restore};
-pub(crate) use connect::in_time;
 pub use connect::{ConnectError, Options, SQL, Store};
+pub(crate) use connect::{OWN_CONNECTIONS, in_time};
 pub use listen::Hearing;
 pub use snapshot::Snapshot;
 pub use write::{Author, ROW_LOCK, Write};

@@ -27,6 +27,7 @@ mod http;
 mod operation;
 mod origin;
 mod parameters;
+mod payers;
 mod place;
 pub mod preflight;
 mod rendering;

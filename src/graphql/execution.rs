@@ -46,11 +46,22 @@ fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'
 /// The answer to a request that exceeded its budget. A mutation may have been carried out before that. So its error has a
 /// path, by which the edge knows that something was executed, and says so.
 pub(super) fn over_budget(exceeded: Exceeded, mutated: Option<String>) -> Response {
-    let mut error: ServerError = async_graphql::Error::from(Failure::from(exceeded)).into_server_error(Pos::default());
-    error.locations.clear();
+    let mut error = request_error(exceeded.into());
     if let Some(key) = mutated {
         error.message += " The mutation may have been carried out: read its result before you send it again.";
         error.path.push(PathSegment::Field(key));
     }
     Response::from_errors(vec![error])
+}
+
+/// The answer to a request of which nothing is executed.
+pub(super) fn refusal(failure: Failure) -> Response {
+    Response::from_errors(vec![request_error(failure)])
+}
+
+/// An error of the request as a whole: it has no place in the document.
+fn request_error(failure: Failure) -> ServerError {
+    let mut error = async_graphql::Error::from(failure).into_server_error(Pos::default());
+    error.locations.clear();
+    error
 }

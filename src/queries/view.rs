@@ -148,9 +148,9 @@ impl View {
         View::at(app, sight, Moment::Now, app.clock.now(), Shared::within(budget))
     }
 
-    /// What was in somebody's sight at a place in the log.
-    pub fn past(app: &Arc<App>, sight: Sight, place: Place) -> View {
-        let shared = Shared::within(Budget::new(app.settings.execution));
+    /// What was in somebody's sight at a place in the log, charged to the budget of an execution.
+    pub fn past(app: &Arc<App>, sight: Sight, place: Place, budget: Budget) -> View {
+        let shared = Shared::within(budget);
         View::at(app, sight, Moment::Past(place), place.at, shared)
     }
 
@@ -162,17 +162,18 @@ impl View {
     }
 
     fn at(app: &Arc<App>, sight: Sight, moment: Moment, instant: Timestamp, shared: Shared) -> View {
+        let budget = || shared.budget.clone();
         View(Arc::new(Inner {
             app: Arc::clone(app),
             sight,
             moment,
             instant,
-            shared,
             carried: OnceLock::new(),
-            parts: Loader::default(),
-            histories: Loader::default(),
-            incidents: Loader::default(),
-            maintenances: Loader::default(),
+            parts: Loader::within(budget()),
+            histories: Loader::within(budget()),
+            incidents: Loader::within(budget()),
+            maintenances: Loader::within(budget()),
+            shared,
         }))
     }
 
@@ -274,8 +275,9 @@ impl View {
     /// `Unavailable` when no connection can be had in time.
     pub(super) async fn db(&self) -> Result<&DatabaseTransaction> {
         self.budget().check()?;
-        match self.0.shared.snapshot.get_or_init(|| self.0.app.store.read()).await {
-            Ok(snapshot) => Ok(snapshot.db()),
+        let begin = || self.0.app.store.read_within(self.budget());
+        match self.0.shared.snapshot.get_or_init(begin).await {
+            Ok(snapshot) => snapshot.db_within(self.budget()).await,
             Err(error) => Err(error.again()),
         }
     }

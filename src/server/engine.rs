@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Request, Response};
+use futures_util::StreamExt;
 
 use crate::app::App;
 use crate::budget::Budget;
@@ -44,15 +45,25 @@ impl Engine for Api {
 
     async fn subscribe(&self, request: Request, after: Option<String>) -> Subscription<Self::Follower> {
         match self.selections.subscribe(request, after).await {
-            Started::Alone(responses) => Subscription::Alone(responses),
+            Started::Alone(answers) => {
+                let executed = answers.map(|(response, work)| Executed {
+                    response,
+                    work: Some(work),
+                });
+                Subscription::Alone(executed.boxed())
+            }
             Started::Shared(follower) => Subscription::Shared(follower),
         }
     }
 }
 
 impl Rendered for Rendering {
-    fn of(response: Response) -> Rendering {
-        Rendering::new(response, &RequestId::fresh())
+    async fn of(response: Response) -> Rendering {
+        Rendering::new(response, &RequestId::fresh()).await
+    }
+
+    fn ended(response: Response) -> Rendering {
+        Rendering::ended(response, &RequestId::fresh())
     }
 
     fn panicked() -> Rendering {

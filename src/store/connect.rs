@@ -16,8 +16,8 @@ use uuid::Uuid;
 use super::bell::Bell;
 use super::hold::{Held, Hold};
 use super::listen::Ear;
-use super::setting;
 use super::turn::Turns;
+use super::{setting, snapshot};
 use crate::domain::cursor::Epoch;
 use crate::error::Error;
 use crate::seeded::{Bug, seeded};
@@ -25,6 +25,10 @@ use crate::seeded::{Bug, seeded};
 /// How long a request waits for a connection or a statement before the database counts as away: a client gets its
 /// 503 within 3.5 s (`BAD_INPUTS.md`, 39).
 pub(super) const AWAY_AFTER: Duration = Duration::from_secs(3);
+
+/// Connections to SQLite for the server's own reads: 4. Each takes well under a millisecond, and they are read together
+/// for all who follow a page.
+pub(crate) const OWN_CONNECTIONS: u32 = 4;
 
 /// How long what runs beside the requests waits for all it reads at a time. The database gives up on a statement before;
 /// this is for a connection that hangs, of which nobody tells us.
@@ -44,7 +48,7 @@ pub const SQL: &str = "allclear::sql";
 pub struct Options {
     /// `sqlite://PATH?mode=rwc` or `postgres://…`.
     pub url: String,
-    /// Connections for reading (on PostgreSQL: for everything).
+    /// Connections for what executions read (on PostgreSQL: for everything).
     pub connections: u32,
     /// Where PostgreSQL is listened to, if not at `url`.
     pub listen_url: Option<String>,
@@ -73,7 +77,11 @@ pub enum ConnectError {
 #[derive(Debug)]
 pub struct Store {
     pub(super) writer: DatabaseConnection,
+    /// For the server's own reads: the log for those who follow it, and whether the database answers. Executions cannot
+    /// take all of these.
     pub(super) reader: DatabaseConnection,
+    /// For what executions read.
+    pub(super) executions: DatabaseConnection,
     /// Of those who write: one at a time on SQLite, half of the connections on PostgreSQL, so that writers who wait for one
     /// another's rows leave room for those who read.
     pub(super) turns: Turns,
@@ -92,7 +100,7 @@ impl Store {
     pub async fn open(options: &Options) -> Result<Store, ConnectError> {
         let is_sqlite = is_sqlite(&options.url);
         let mut hold = None;
-        let (mut writer, mut reader) = if is_sqlite {
+        let (mut writer, mut reader, mut executions) = if is_sqlite {
             hold = hold_file(&options.url)?;
             sqlite(options).await?
         } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
@@ -105,7 +113,7 @@ impl Store {
         } else {
             migrate_postgres(options).await.map_err(ConnectError::Migrate)?;
         }
-        for connection in [&mut writer, &mut reader] {
+        for connection in [&mut writer, &mut reader, &mut executions] {
             // Without the values, which may be anybody's words.
             connection.set_metric_callback(|info| {
                 tracing::trace!(target: SQL, statement = info.statement.sql.as_str(), elapsed = ?info.elapsed);
@@ -126,6 +134,7 @@ impl Store {
         Ok(Store {
             writer,
             reader,
+            executions,
             turns: Turns::new(turns),
             bell,
             ear,
@@ -166,6 +175,7 @@ impl Store {
     pub async fn close(&self) {
         self.bell.close().await;
         // A failure to close leaves nothing undone that the next start would not do.
+        let _ = self.executions.clone().close().await;
         let _ = self.reader.clone().close().await;
         let _ = self.writer.clone().close().await;
     }
@@ -200,7 +210,10 @@ fn hold_file(url: &str) -> Result<Option<Hold>, ConnectError> {
     Hold::shared(file.get_filename()).map_err(|Held| ConnectError::Held)
 }
 
-async fn sqlite(options: &Options) -> Result<(DatabaseConnection, DatabaseConnection), ConnectError> {
+/// Connections to write, for the server's own reads, and for executions.
+type Connections = (DatabaseConnection, DatabaseConnection, DatabaseConnection);
+
+async fn sqlite(options: &Options) -> Result<Connections, ConnectError> {
     let mut write = ConnectOptions::new(&options.url);
     write
         .max_connections(1)
@@ -221,8 +234,27 @@ async fn sqlite(options: &Options) -> Result<(DatabaseConnection, DatabaseConnec
     let writer = Database::connect(write).await.map_err(ConnectError::Open)?;
     check_sqlite_version(&writer).await?;
 
+    let reader = Database::connect(sqlite_reading(options, OWN_CONNECTIONS))
+        .await
+        .map_err(ConnectError::Open)?;
+    let mut executions = sqlite_reading(options, options.connections);
+    executions
+        .map_sqlx_sqlite_before_acquire(|connection, _| {
+            Box::pin(async move {
+                if connection.is_in_transaction() {
+                    return Ok(false);
+                }
+                snapshot::tie(connection).await.map(|()| true)
+            })
+        })
+        .map_sqlx_sqlite_pool_opts(|pool| pool.after_connect(|connection, _| snapshot::tie(connection)));
+    let executions = Database::connect(executions).await.map_err(ConnectError::Open)?;
+    Ok((writer, reader, executions))
+}
+
+fn sqlite_reading(options: &Options, connections: u32) -> ConnectOptions {
     let mut read = ConnectOptions::new(&options.url);
-    read.max_connections(options.connections)
+    read.max_connections(connections)
         .min_connections(1)
         .acquire_timeout(AWAY_AFTER)
         // A file does not hang up; asking would be one more turn of the connection's thread.
@@ -235,8 +267,7 @@ async fn sqlite(options: &Options) -> Result<(DatabaseConnection, DatabaseConnec
                 .busy_timeout(AWAY_AFTER)
                 .pragma("query_only", "ON")
         });
-    let reader = Database::connect(read).await.map_err(ConnectError::Open)?;
-    Ok((writer, reader))
+    read
 }
 
 /// A commit is on the disk before anybody is told of it.
@@ -294,7 +325,7 @@ async fn migrate_postgres(options: &Options) -> Result<(), DbErr> {
     migrated
 }
 
-async fn postgres(options: &Options) -> Result<(DatabaseConnection, DatabaseConnection), ConnectError> {
+async fn postgres(options: &Options) -> Result<Connections, ConnectError> {
     let mut connect = ConnectOptions::new(&options.url);
     connect
         .max_connections(options.connections)
@@ -312,7 +343,7 @@ async fn postgres(options: &Options) -> Result<(DatabaseConnection, DatabaseConn
             ])
         });
     let pool = Database::connect(connect).await.map_err(ConnectError::Open)?;
-    Ok((pool.clone(), pool))
+    Ok((pool.clone(), pool.clone(), pool))
 }
 
 #[cfg(test)]

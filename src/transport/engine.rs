@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use async_graphql::{Executor, Request, Response};
+use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
 use super::rendering::Rendering;
@@ -41,7 +42,7 @@ impl From<Response> for Executed {
 /// A subscription that has started.
 pub enum Subscription<F> {
     /// It is executed for one subscriber.
-    Alone(BoxStream<'static, Response>),
+    Alone(BoxStream<'static, Executed>),
     /// Each item is executed once for all who follow the same selection.
     Shared(F),
 }
@@ -82,7 +83,7 @@ impl<E: Executor> Engine for Unshared<E> {
     }
 
     async fn subscribe(&self, request: Request, _after: Option<String>) -> Subscription<Nobody> {
-        Subscription::Alone(self.0.execute_stream(request, None))
+        Subscription::Alone(self.0.execute_stream(request, None).map(Executed::from).boxed())
     }
 }
 

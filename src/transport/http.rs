@@ -131,7 +131,7 @@ async fn answer<E: Engine, A: Authenticate>(
                 edge.throttle.charge(payer, checked.cost)?;
             }
             let session = Session::only(edge, &parts, credentials.address(), stream, request_id)?;
-            Ok(session.run_only(Arc::new(sender), request_id, checked, last_event_id(&parts)))
+            Ok(session.run_only((Arc::new(sender), payer), request_id, checked, last_event_id(&parts)))
         }
         _ => {
             let checked = checked?;
@@ -152,7 +152,7 @@ async fn plain<E: Engine, A: Authenticate>(
 ) -> Result<Response, RequestError> {
     let request = edge.access.admit(sender, request_id, checked.request).await?;
     let response = edge.engine.execute(request).await.response;
-    Ok(respond(media, Answer::new(response, checked.manner, request_id)))
+    Ok(respond(media, Answer::new(response, checked.manner, request_id)).await)
 }
 
 /// A request that asks for its cost, if a header does: not every client can set extensions.
@@ -192,7 +192,7 @@ pub(super) fn names(headers: &HeaderMap, name: HeaderName, sought: &str) -> bool
 }
 
 /// The response to what the executor answered.
-fn respond(media: Media, mut answer: Answer) -> Response {
+async fn respond(media: Media, mut answer: Answer) -> Response {
     let status = if answer.has_code("UNAVAILABLE") {
         StatusCode::SERVICE_UNAVAILABLE
     } else if answer.has_code("UNAUTHENTICATED") {
@@ -205,7 +205,8 @@ fn respond(media: Media, mut answer: Answer) -> Response {
     } else {
         StatusCode::OK
     };
-    response(media, status, answer.headers(), &answer)
+    let headers = answer.headers();
+    response(media, status, headers, answer.into_json().await)
 }
 
 /// The response to a request that does not reach the executor.
@@ -221,10 +222,10 @@ pub(super) fn refuse(media: Media, error: RequestError) -> Response {
     if let Some(again) = again.and_then(|(_, seconds)| seconds.to_string().parse().ok()) {
         headers.insert(header::RETRY_AFTER, again);
     }
-    response(media, status, headers, &Answer::refusal(error))
+    response(media, status, headers, Answer::refusal(error).to_json())
 }
 
-fn response(media: Media, status: StatusCode, mut headers: HeaderMap, answer: &Answer) -> Response {
+fn response(media: Media, status: StatusCode, mut headers: HeaderMap, json: String) -> Response {
     headers.insert(header::CONTENT_TYPE, media.content_type());
     match status {
         StatusCode::UNAUTHORIZED => {
@@ -240,5 +241,5 @@ fn response(media: Media, status: StatusCode, mut headers: HeaderMap, answer: &A
         }
         _ => {}
     }
-    (status, headers, answer.to_json()).into_response()
+    (status, headers, json).into_response()
 }

@@ -16,6 +16,7 @@ use super::fanout::{Fanouts, Seat};
 use super::graphiql::Explorer;
 use super::http::{Media, Streams, refuse};
 use super::operation::Start;
+use super::payers::Payers;
 use super::place::Places;
 use super::preflight::{self, Checked};
 use super::throttle::{Payer, Throttle, WRONG_TOKEN};
@@ -36,6 +37,7 @@ pub(super) struct Edge<E, A: Authenticate> {
     pub(super) fanouts: Arc<Fanouts>,
     pub(super) streams: Arc<Streams<A>>,
     pub(super) throttle: Arc<Throttle>,
+    payers: Arc<Payers>,
     pub(super) places: Arc<Places>,
 }
 
@@ -51,13 +53,20 @@ impl<E: Engine, A: Authenticate> Edge<E, A> {
     }
 
     /// What runs an operation on a connection that lasts.
-    pub(super) fn start(&self, sender: Arc<A::Sender>, request_id: RequestId, seat: Seat) -> Start<E, A> {
+    pub(super) fn start(
+        &self,
+        (sender, payer): (Arc<A::Sender>, Payer),
+        request_id: RequestId,
+        seat: Seat,
+    ) -> Start<E, A> {
         Start {
             engine: self.engine.clone(),
             access: self.access.clone(),
             sender,
             request_id,
             fanouts: Arc::clone(&self.fanouts),
+            payers: Arc::clone(&self.payers),
+            payer,
             seat,
             after: None,
         }
@@ -100,15 +109,18 @@ where
 {
     let graphiql = config.graphiql;
     let config = Arc::new(config);
+    let throttle = Arc::new(Throttle::new(config.rate));
+    let payers = Payers::new(Arc::clone(&throttle));
     let edge = Edge {
         engine,
         access,
-        throttle: Arc::new(Throttle::new(config.rate)),
+        throttle,
+        fanouts: Arc::new(Fanouts::new(Arc::clone(&payers))),
+        payers,
         places: Places::new(config.room),
         documents: Arc::new(Documents::new(&config)),
         config: Arc::clone(&config),
         connections,
-        fanouts: Arc::default(),
         streams: Arc::default(),
     };
     let mut routes = Router::new()

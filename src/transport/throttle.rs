@@ -130,6 +130,17 @@ impl<C: Clock + Clone> Throttle<C> {
             None => Ok(()),
         }
     }
+
+    /// Charges somebody for work that was done for it without a request, such as an item of a subscription.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` for who has used too much lately.
+    pub(super) fn charge_work(&self, payer: Payer, work: u64) -> Result<(), RequestError> {
+        match &self.limited {
+            Some(limited) if work > 0 => limited.charge(payer, work),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl<C: Clock + Clone> Limited<C> {
@@ -167,7 +178,7 @@ impl<C: Clock + Clone> Limited<C> {
     }
 }
 
-fn rate_limited(wait: Duration) -> RequestError {
+pub(super) fn rate_limited(wait: Duration) -> RequestError {
     // Whole seconds, as the header has them, and not less than it takes.
     let seconds = wait.as_secs() + 1;
     let message = format!("You have asked for too much lately; try again in {seconds} s.");

@@ -9,6 +9,8 @@ mod full;
 mod issuer;
 mod held;
 mod kill;
+#[cfg(target_os = "linux")]
+mod memory;
 #[path = "../api/support/postgres.rs"]
 mod postgres;
 #[expect(dead_code, reason = "what is chosen here needs less of it")]

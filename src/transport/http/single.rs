@@ -187,7 +187,7 @@ async fn start<E: Engine, A: Authenticate>(
     }
     let started = Started {
         id: id.clone(),
-        sender,
+        sender: (sender, payer),
         request_id: request_id.clone(),
         checked,
         after: None,

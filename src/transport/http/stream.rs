@@ -27,6 +27,7 @@ use crate::transport::place::Place;
 use crate::transport::preflight::Checked;
 use crate::transport::router::Edge;
 use crate::transport::takeover::{self, Stream, Takeover};
+use crate::transport::throttle::Payer;
 use crate::transport::wire::{Unsent, Wire};
 use crate::transport::{RequestError, RequestId};
 
@@ -41,7 +42,8 @@ pub(super) enum Command<S> {
 pub(super) struct Started<S> {
     /// What the client calls it; empty where there is but one.
     pub(super) id: String,
-    pub(super) sender: Arc<S>,
+    /// Who sent it, and who pays.
+    pub(super) sender: (Arc<S>, Payer),
     pub(super) request_id: RequestId,
     pub(super) checked: Result<Checked, RequestError>,
     /// Where a subscription resumes.
@@ -120,7 +122,7 @@ impl<E: Engine, A: Authenticate> Session<E, A> {
     /// Runs one operation, and ends with it.
     pub(super) fn run_only(
         self,
-        sender: Arc<A::Sender>,
+        sender: (Arc<A::Sender>, Payer),
         request_id: &RequestId,
         checked: Result<Checked, RequestError>,
         after: Option<String>,

@@ -168,10 +168,10 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
             Action::Send(text) => sent(self.socket.send_text(&text).await),
             Action::Authenticate(token) => self.authenticate(token).await,
             Action::Start(key, request) => match self.check(*request) {
-                Ok((sender, checked)) => {
+                Ok((paying, checked)) => {
                     let envelope = self.protocol.envelope(key).expect("the operation was just begun");
                     let seat = Seat::new(self.socket.wire(), envelope);
-                    let start = self.edge.start(sender, RequestId::fresh(), seat);
+                    let start = self.edge.start(paying, RequestId::fresh(), seat);
                     self.operations.start(key, start, checked);
                     ControlFlow::Continue(())
                 }
@@ -188,13 +188,13 @@ impl<E: Engine, A: Authenticate> Connection<E, A> {
         }
     }
 
-    /// Whether an operation may be started, and for whom.
-    fn check(&self, request: Request) -> Result<(Arc<A::Sender>, Checked), RequestError> {
+    /// Whether an operation may be started, for whom, and who pays.
+    fn check(&self, request: Request) -> Result<((Arc<A::Sender>, Payer), Checked), RequestError> {
         let (sender, payer) = self.sender.as_ref().expect("the socket was acknowledged");
         let checked = self.edge.check(request);
         let cost = checked.as_ref().map_or(REFUSED, |checked| checked.cost);
         self.edge.throttle.charge(*payer, cost)?;
-        Ok((Arc::clone(sender), checked?))
+        Ok(((Arc::clone(sender), *payer), checked?))
     }
 
     async fn authenticate(&mut self, token: Option<String>) -> Flow {
