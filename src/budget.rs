@@ -3,6 +3,8 @@
 //! A budget is checked while an execution runs, so that nothing much larger than the budget is ever allocated. All
 //! views of one answer share one budget.
 
+mod limit;
+
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,6 +14,8 @@ use std::time::Duration;
 
 use rustix::thread::ClockId;
 use tokio::time::{Instant, sleep_until};
+
+pub use limit::{Exceeded, Limit, Limits};
 
 /// How long one poll of an execution may run before [`Budget::breathe`] yields: 2 ms. What runs between two calls of
 /// `breathe` comes on top, and no poll may take more than 5 ms.
@@ -23,63 +27,6 @@ const UNIT: Duration = Duration::from_micros(5);
 /// CPU time that the database is assumed to spend on one row: 1 µs. It is added to what is measured, since the thread or
 /// process of the database is measured only in long statements, if at all.
 const ROW: Duration = Duration::from_micros(1);
-
-/// What one execution may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Fields to resolve, counted where lists are expanded: 100,000, twice what the static cost admits, since fields
-    /// below nested lists are counted once more for each level above them.
-    pub fields: u64,
-    /// Rows to read from the database: 50,000. An ordinary page of 50 incidents with their timelines needs about 3,000.
-    pub rows: u64,
-    /// Bytes of texts to read and to show, each: 12 MiB. A page of 50 incidents with ten updates of a kilobyte has
-    /// 1 MiB, once as Markdown and once as HTML. An answer exists three times while it is sent: as the rows, as values
-    /// and as JSON, which must stay below 64 MiB together.
-    pub bytes: u64,
-    /// From the start to the end of the execution: 5 s.
-    pub time: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            fields: 100_000,
-            rows: 50_000,
-            bytes: 12 << 20,
-            time: Duration::from_secs(5),
-        }
-    }
-}
-
-/// A limit of a budget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    Fields,
-    Rows,
-    Bytes,
-    Time,
-}
-
-impl Limit {
-    /// Its stable name in the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Limit::Fields => "fields",
-            Limit::Rows => "rows",
-            Limit::Bytes => "bytes",
-            Limit::Time => "time",
-        }
-    }
-}
-
-/// An execution needed more than its budget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the request needs more than one execution may use: its {} may be at most {max}", .limit.as_str())]
-pub struct Exceeded {
-    pub limit: Limit,
-    /// Fields, rows, bytes, or milliseconds.
-    pub max: u64,
-}
 
 /// The budget of one execution. Clones are the same budget.
 #[derive(Clone, Debug)]
@@ -103,6 +50,8 @@ struct Inner {
     polled_at: AtomicU64,
     /// When the execution has to end, in nanoseconds after `origin`.
     deadline: AtomicU64,
+    /// Held by the one that does long work apart.
+    turn: tokio::sync::Mutex<()>,
     /// How many of its futures pause.
     paused: AtomicU64,
     /// The execution ended or was dropped: its statements have to end too.
@@ -154,6 +103,7 @@ impl Budget {
             origin: Instant::now(),
             polled_at: AtomicU64::new(0),
             deadline: AtomicU64::new(nanos(limits.time)),
+            turn: tokio::sync::Mutex::new(()),
             paused: AtomicU64::new(0),
             has_ended: AtomicBool::new(false),
         }))
@@ -279,6 +229,33 @@ impl Budget {
         match self.0.polled_at.load(Ordering::Relaxed) {
             0 => false,
             polled_at => self.0.now().saturating_sub(polled_at) > nanos(POLL_TIME),
+        }
+    }
+
+    /// Does long work on a thread for blocking work, and adds the CPU time that it takes. One execution does one such work
+    /// at a time. `prepare` gives the work what it needs when its turn has come.
+    ///
+    /// # Errors
+    /// The limit that was exceeded before its turn came.
+    pub async fn apart<T, W>(&self, prepare: impl FnOnce() -> W) -> Result<T, Exceeded>
+    where
+        T: Send + 'static,
+        W: FnOnce() -> T + Send + 'static,
+    {
+        let _turn = self.0.turn.lock().await;
+        self.check()?;
+        let work = prepare();
+        let done = tokio::task::spawn_blocking(move || {
+            let before = thread_cpu();
+            (work(), thread_cpu().saturating_sub(before))
+        });
+        match done.await {
+            Ok((done, spent)) => {
+                self.add_cpu(spent);
+                Ok(done)
+            }
+            // It is not cancelled, so it panicked.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
 

@@ -237,7 +237,7 @@ impl Page {
         let Resume::After(number) = resume else {
             return self.reset().await.map(of_one);
         };
-        let (mut entries, mut more) = queries::log::after(&self.view, self.state.id, number, limit).await?;
+        let (mut entries, mut more) = queries::log::after(&self.view, self.state.id, number, reach.head, limit).await?;
         // The page was hidden then: what the reader knows of it is of no use, as for one who follows it.
         let audience = self.view.audience_of(self.state.id);
         if let Some(hidden) = entries

@@ -290,7 +290,12 @@ impl<R: Rendered> Selection<R> {
         let number = watch.follow.position();
         let shown = self.show(watch, Met::Snapshot(standing)).await;
         if shown.rendering.is_lasting() {
-            *snapshot = Some((at, number, shown.clone()));
+            // Paid for by the subscriber that it was made for.
+            let free = Item {
+                work: 0,
+                ..shown.clone()
+            };
+            *snapshot = Some((at, number, free));
             tokio::spawn(let_go(Arc::downgrade(self), at));
         }
         Ok(Some(shown))

@@ -230,10 +230,9 @@ impl Fanouts {
                 }
                 publish(&batch.items, &mut riders).await;
             }
-            let work = batch.items.iter().map(|item| item.work).sum();
             if let Some(payers) = &self.payers
-                && work > 0
-                && payers.charge_all(follower.selection(), work)
+                && batch.work > 0
+                && payers.charge_all(follower.selection(), batch.work)
             {
                 // Each sees by itself that it cannot pay.
                 for rider in riders.extract_if(.., |rider| rider.seat.is_unpaid()) {
@@ -287,24 +286,30 @@ fn number(reach: Reach) -> Option<u64> {
 /// What came together.
 struct Batch {
     items: Vec<Item<Rendering>>,
+    /// The work that these took, and what came after them.
+    work: u64,
     /// What came after these cannot be sent to all: each who rides meets it again, by itself.
     is_last: bool,
 }
 
 async fn batch<F: Follower>(mut ready: Ready<Rendering>, follower: &mut F) -> Batch {
     let mut items = Vec::new();
-    let mut size = 0;
+    let (mut size, mut work) = (0, 0_u64);
     loop {
+        if let Ready::Item(item) = &ready {
+            work = work.saturating_add(item.work);
+        }
+        let batch = |items, is_last| Batch { items, work, is_last };
         match ready {
             Ready::Item(item) if number(item.reach).is_some() && item.rendering.verdict == Verdict::Sound => {
                 size += item.rendering.size();
                 items.push(item);
             }
-            Ready::Nothing => return Batch { items, is_last: false },
-            Ready::Item(_) | Ready::End => return Batch { items, is_last: true },
+            Ready::Nothing => return batch(items, false),
+            Ready::Item(_) | Ready::End => return batch(items, true),
         }
         if items.len() == BATCH || size >= BATCH_BYTES {
-            return Batch { items, is_last: false };
+            return batch(items, false);
         }
         ready = follower.ready().await;
     }

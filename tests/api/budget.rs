@@ -167,6 +167,30 @@ async fn timelines_that_are_too_long_together_are_not_read() {
 }
 
 #[tokio::test]
+async fn events_that_are_too_long_together_are_not_read() {
+    let execution = Limits {
+        bytes: 200_000,
+        ..Limits::default()
+    };
+    for_each_database_with(settings(execution), Config::default(), async |test| {
+        let page = test.page("long").await;
+        let incident = test.incident(&page, "Checkout fails", None).await;
+        for _ in 0..3 {
+            // Each event has all of the timeline.
+            test.say(&incident, &"x".repeat(24_000)).await;
+        }
+        let events = |first| format!("{{ page(slug: \"long\") {{ events(first: {first}) {{ nodes {{ at }} }} }} }}");
+
+        test.data(&events(2), json!({})).await;
+        test.say(&incident, &"x".repeat(24_000)).await;
+        let over = test.answer(&events(100), json!({})).await;
+
+        assert_over_limit(&over, "bytes", 200_000);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn texts_of_any_field_count() {
     let execution = Limits {
         bytes: 10_000,
