@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::access::Access;
+use crate::budget;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::live::{self, Live};
@@ -31,6 +32,8 @@ pub struct Settings {
     pub page_memory: usize,
     /// Whose images bodies may show.
     pub image_hosts: ImageHosts,
+    /// What one execution may use.
+    pub execution: budget::Limits,
 }
 
 impl Default for Settings {
@@ -42,6 +45,7 @@ impl Default for Settings {
             poll_millis: live::POLL_MILLIS,
             page_memory: live::PAGE_MEMORY,
             image_hosts: ImageHosts::default(),
+            execution: budget::Limits::default(),
         }
     }
 }

@@ -103,9 +103,14 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Bytes of stack of each thread: 8 MiB, of which only what is used takes memory. Resolvers of selections that stand in one
+/// another are called by one another: a document as deep as may be needs a quarter of this, without optimisation all of it.
+const STACK: usize = 8 << 20;
+
 fn run(cli: Cli) -> anyhow::Result<()> {
     crate::telemetry::start(&cli.log).context("`--log` cannot be read")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(STACK)
         .enable_all()
         .build()
         .context("cannot start")?;

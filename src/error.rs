@@ -2,6 +2,7 @@
 
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
+use crate::budget::Exceeded;
 use crate::domain::cursor::{CursorInvalid, WrongStream};
 use crate::domain::refusal::{Refusal, Refused};
 
@@ -21,9 +22,9 @@ pub enum Error {
     /// A moment whose events have been pruned.
     #[error("the log does not reach back that far")]
     BeyondRetention,
-    /// An answer whose texts would be too long.
-    #[error("the texts of the answer are more than {max} bytes: ask for fewer at a time")]
-    AnswerTooLarge { max: usize },
+    /// An execution that needs more than its budget.
+    #[error(transparent)]
+    ExecutionLimit(#[from] Exceeded),
     /// A token that is not known.
     #[error("the token is not valid")]
     Unauthenticated,
@@ -68,7 +69,7 @@ impl Error {
             Error::CursorInvalid(_) => "CURSOR_INVALID",
             Error::CursorWrongStream(_) => "CURSOR_WRONG_STREAM",
             Error::BeyondRetention => "BEYOND_RETENTION",
-            Error::AnswerTooLarge { .. } => "ANSWER_TOO_LARGE",
+            Error::ExecutionLimit(_) => "EXECUTION_LIMIT",
             Error::Unauthenticated => "UNAUTHENTICATED",
             Error::Forbidden => "FORBIDDEN",
             Error::Unavailable(_) | Error::Unwritable(_) | Error::IssuerAway | Error::Moved | Error::ShuttingDown => {
@@ -91,6 +92,7 @@ impl Error {
             Error::Database(error) => Error::Database(error.clone()),
             Error::Corrupt(what) => Error::Corrupt(what.clone()),
             Error::Moved => Error::Moved,
+            Error::ExecutionLimit(exceeded) => Error::ExecutionLimit(*exceeded),
             other => Error::Corrupt(other.to_string()),
         }
     }
@@ -150,8 +152,8 @@ impl Trouble {
             && let Ok(number) = code.parse::<u32>()
         {
             return match number & 0xff {
-                // Busy, locked, an error of the disk, a file that cannot be opened.
-                5 | 6 | 10 | 14 => Some(Trouble::Away),
+                // Busy, locked, interrupted since its execution ended, an error of the disk, a file that cannot be opened.
+                5 | 6 | 9 | 10 | 14 => Some(Trouble::Away),
                 // It may only be read, or is full.
                 8 | 13 => Some(Trouble::Unwritable),
                 _ => None,

@@ -1,6 +1,7 @@
 //! The API: what GraphQL calls things, and how each is answered.
 
 pub mod audit;
+mod charged;
 pub mod component;
 mod connection;
 pub mod enums;
@@ -9,6 +10,7 @@ pub mod event;
 mod execution;
 mod id;
 pub mod incident;
+mod item;
 pub mod maintenance;
 pub mod mutation;
 pub mod node;

@@ -10,6 +10,8 @@ pub struct Item<R> {
     /// Where a client may resume that has handled it.
     pub cursor: Arc<str>,
     pub reach: Reach,
+    /// The work that rendering it took, in units of cost; 0 where it was rendered before.
+    pub work: u64,
 }
 
 /// For whom an item is.

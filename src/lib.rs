@@ -5,6 +5,7 @@
 pub mod domain;
 pub mod markdown;
 pub mod statuspage;
+pub mod budget;
 pub mod error;
 pub mod clock;
 pub mod seeded;

@@ -16,8 +16,8 @@ mod version;
 mod write;
 
 pub use backup::{BackupError, Contents, backup, renew_epoch, restore};
-pub(crate) use connect::in_time;
 pub use connect::{ConnectError, Options, SQL, Store};
+pub(crate) use connect::{OWN_CONNECTIONS, in_time};
 pub use listen::Hearing;
 pub use snapshot::Snapshot;
 pub use write::{Author, ROW_LOCK, Write};

@@ -31,6 +31,7 @@ mod operation;
 mod json;
 mod origin;
 mod parameters;
+mod payers;
 mod penalty;
 mod place;
 pub mod preflight;

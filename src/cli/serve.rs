@@ -134,6 +134,7 @@ impl Serve {
             heartbeat_millis: self.heartbeat_seconds * 1000,
             retention_millis: self.retention_days * DAY_MILLIS,
             image_hosts: ImageHosts::new(self.allow_image_host.clone()),
+            execution: self.limits.execution(),
             ..Settings::default()
         };
         self.memory.apply(&mut settings, &mut config);

@@ -40,6 +40,11 @@ impl Parts {
         parts
     }
 
+    /// How many things these are, archived components included.
+    pub fn len(&self) -> usize {
+        1 + self.groups.len() + self.components.len() + self.archived.len()
+    }
+
     /// Replaces the page; `None` archives it.
     pub fn set_page(&mut self, page: Option<&Page>) {
         self.page = page.cloned().map(Arc::new);

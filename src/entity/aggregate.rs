@@ -21,8 +21,9 @@ pub(super) trait Aggregate: EntityTrait<Model: Send> {
 
     fn id(row: &Self::Model) -> Uuid;
 
-    /// Asks for all that belongs to some of them.
-    fn ask(questions: &mut Questions, ids: &[Uuid]) -> Self::Asked;
+    /// Asks for all that belongs to some of them; with `most_bytes`, for no timeline if all of them together have more
+    /// bytes of text.
+    fn ask(questions: &mut Questions, ids: &[Uuid], most_bytes: Option<u64>) -> Self::Asked;
 
     /// Puts together what these rows stand for, in their order, with what was asked for.
     fn read<C: ConnectionTrait>(
@@ -34,13 +35,18 @@ pub(super) trait Aggregate: EntityTrait<Model: Send> {
 }
 
 /// What these rows stand for, in their order: four statements at most, however many there are.
-pub(super) async fn load<A: Aggregate>(db: &impl ConnectionTrait, rows: Vec<A::Model>) -> Result<Vec<A::Whole>> {
+/// With `most_bytes`, their timelines are left empty if these together have more bytes of text: none is read then.
+pub(super) async fn load<A: Aggregate>(
+    db: &impl ConnectionTrait,
+    rows: Vec<A::Model>,
+    most_bytes: Option<u64>,
+) -> Result<Vec<A::Whole>> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
     let ids: Vec<Uuid> = rows.iter().map(A::id).collect();
     let mut questions = Questions::new(db);
-    let asked = A::ask(&mut questions, &ids);
+    let asked = A::ask(&mut questions, &ids, most_bytes);
     let mut answers = questions.send(db).await?;
     A::read(db, rows, asked, &mut answers).await
 }
@@ -56,7 +62,7 @@ pub(super) async fn find_locked<A: Aggregate>(
     let mut questions = Questions::new(db);
     let rows = questions.ask(A::find().filter(A::ID.eq(id)).lock(lock));
     let pages = questions.ask(page::present(on));
-    let asked = A::ask(&mut questions, &[id]);
+    let asked = A::ask(&mut questions, &[id], None);
     let mut answers = questions.send(db).await?;
     let rows = answers.take(rows)?;
     let page: Option<page::Model> = answers.take(pages)?.pop();

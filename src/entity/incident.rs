@@ -87,10 +87,10 @@ impl Aggregate for Entity {
         row.id
     }
 
-    fn ask(questions: &mut Questions, ids: &[Uuid]) -> Asked {
+    fn ask(questions: &mut Questions, ids: &[Uuid], most_bytes: Option<u64>) -> Asked {
         let of_ids = postmortem::Column::IncidentId.is_in(ids.iter().copied());
         Asked {
-            timelines: timeline::ask(questions, ids),
+            timelines: timeline::ask(questions, ids, most_bytes),
             postmortems: questions.ask(postmortem::Entity::find().filter(of_ids)),
         }
     }
@@ -144,7 +144,15 @@ impl Aggregate for Entity {
 /// # Errors
 /// Those of the database.
 pub async fn load(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Incident>> {
-    aggregate::load::<Entity>(db, rows).await
+    aggregate::load::<Entity>(db, rows, None).await
+}
+
+/// The same, with empty timelines if these together have more bytes of text: then none of them is read.
+///
+/// # Errors
+/// Those of the database.
+pub async fn load_within(db: &impl ConnectionTrait, rows: Vec<Model>, most_bytes: u64) -> Result<Vec<Incident>> {
+    aggregate::load::<Entity>(db, rows, Some(most_bytes)).await
 }
 
 /// An incident, whose row is locked, and who sees its page: nobody where that is archived.

@@ -78,12 +78,12 @@ impl Aggregate for Entity {
         row.id
     }
 
-    fn ask(questions: &mut Questions, ids: &[Uuid]) -> Asked {
+    fn ask(questions: &mut Questions, ids: &[Uuid], most_bytes: Option<u64>) -> Asked {
         let components = maintenance_component::Entity::find()
             .filter(maintenance_component::Column::MaintenanceId.is_in(ids.iter().copied()))
             .order_by_asc(maintenance_component::Column::Position);
         Asked {
-            timelines: timeline::ask(questions, ids),
+            timelines: timeline::ask(questions, ids, most_bytes),
             components: questions.ask(components),
         }
     }
@@ -129,7 +129,15 @@ impl Aggregate for Entity {
 /// # Errors
 /// Those of the database.
 pub async fn load(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Maintenance>> {
-    aggregate::load::<Entity>(db, rows).await
+    aggregate::load::<Entity>(db, rows, None).await
+}
+
+/// The same, with empty timelines if these together have more bytes of text: then none of them is read.
+///
+/// # Errors
+/// Those of the database.
+pub async fn load_within(db: &impl ConnectionTrait, rows: Vec<Model>, most_bytes: u64) -> Result<Vec<Maintenance>> {
+    aggregate::load::<Entity>(db, rows, Some(most_bytes)).await
 }
 
 /// A maintenance, whose row is locked, and who sees its page: nobody where that is archived.

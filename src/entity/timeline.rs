@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Query, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, IntoColumnRef, IntoTableRef, Query, SelectStatement, SimpleExpr};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, IntoActiveModel, QueryOrder, QuerySelect};
 
 use super::batch::Batch;
@@ -22,8 +22,9 @@ pub(super) struct Asked {
     ids: SelectStatement,
 }
 
-/// Asks for the timelines of many incidents or maintenances: two statements, however many there are.
-pub(super) fn ask(questions: &mut Questions, owners: &[Uuid]) -> Asked {
+/// Asks for the timelines of many incidents or maintenances: two statements, however many there are. With `most_bytes`,
+/// for no update if all of them together have more bytes of text, revisions included.
+pub(super) fn ask(questions: &mut Questions, owners: &[Uuid], most_bytes: Option<u64>) -> Asked {
     let of_owners = timeline_update::Column::OwnerId.is_in(owners.iter().copied());
     let mut ids = Query::select();
     ids.column(timeline_update::Column::Id)
@@ -32,11 +33,31 @@ pub(super) fn ask(questions: &mut Questions, owners: &[Uuid]) -> Asked {
     let changes = component_change::Entity::find()
         .filter(component_change::Column::UpdateId.in_subquery(ids.clone()))
         .order_by_asc(component_change::Column::Position);
+    let mut updates = timeline_update::Entity::find().filter(of_owners.clone());
+    if let Some(most) = most_bytes {
+        let of_updates = update_revision::Column::UpdateId.in_subquery(ids.clone());
+        let bytes = sum(timeline_update::Entity, timeline_update::Column::Body, of_owners).add(sum(
+            update_revision::Entity,
+            update_revision::Column::Body,
+            of_updates,
+        ));
+        updates = updates.filter(bytes.lte(i64::try_from(most).unwrap_or(i64::MAX)));
+    }
     Asked {
-        updates: questions.ask(timeline_update::Entity::find().filter(of_owners)),
+        updates: questions.ask(updates),
         changes: questions.ask(changes),
         ids,
     }
+}
+
+/// Bytes of the texts in a column of some rows. Neither database reads a text to know how long it is.
+fn sum(table: impl IntoTableRef, text: impl IntoColumnRef, rows: SimpleExpr) -> SimpleExpr {
+    let bytes = Func::cust("octet_length").arg(Expr::col(text));
+    let mut sum = Query::select();
+    sum.expr(Func::coalesce([Expr::expr(bytes).sum(), Expr::value(0)]))
+        .from(table)
+        .and_where(rows);
+    SimpleExpr::SubQuery(None, Box::new(sum.into()))
 }
 
 /// The timelines that were asked for: a third statement, where an update was edited.

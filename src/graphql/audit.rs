@@ -42,9 +42,9 @@ pub(super) struct Named {
 impl Named {
     pub(super) fn new(view: View, caller: Caller) -> Arc<Named> {
         Arc::new(Named {
+            nodes: Loader::within(view.budget().clone()),
             view,
             caller,
-            nodes: Loader::default(),
         })
     }
 

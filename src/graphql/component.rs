@@ -6,6 +6,7 @@ use async_graphql::{ID, Object, SimpleObject};
 use futures_util::future::try_join_all;
 use uuid::Uuid;
 
+use super::charged::Charged;
 use super::connection::{self, Arguments, Counted, Counting};
 use super::enums::ComponentStatus;
 use super::error::{Failure, Result};
@@ -39,6 +40,7 @@ impl Component {
 
     async fn uptime_over(&self, days: u16) -> Result<uptime::Uptime> {
         let page = self.owner().await?;
+        self.view.budget().breathe().await;
         Ok(queries::component::uptime(&self.view, &page, &self.state, days).await?)
     }
 }
@@ -70,13 +72,18 @@ impl Component {
     }
 
     /// Its name.
-    async fn name(&self) -> &str {
-        &self.state.name
+    async fn name(&self) -> Result<&str> {
+        Ok(self.view.show(self.state.name.as_str())?)
     }
 
     /// What it does, for people; null where nobody said.
-    async fn description(&self) -> Option<&str> {
-        self.state.description.as_deref()
+    async fn description(&self) -> Result<Option<&str>> {
+        Ok(self
+            .state
+            .description
+            .as_deref()
+            .map(|text| self.view.show(text))
+            .transpose()?)
     }
 
     /// Where it stands among its siblings.
@@ -106,7 +113,7 @@ impl Component {
         let days = days_asked(days)?;
         let uptime = self.uptime_over(days).await?;
         let weight = self.view.app().settings.partial_outage_weight;
-        Ok(Uptime::new(&uptime, weight))
+        Ok(Uptime::new(&self.view, &uptime, weight))
     }
 
     /// The statuses it took, newest first.
@@ -170,13 +177,18 @@ impl ComponentGroup {
     }
 
     /// Its name.
-    async fn name(&self) -> &str {
-        &self.state.name
+    async fn name(&self) -> Result<&str> {
+        Ok(self.view.show(self.state.name.as_str())?)
     }
 
     /// What it holds, for people; null where nobody said.
-    async fn description(&self) -> Option<&str> {
-        self.state.description.as_deref()
+    async fn description(&self) -> Result<Option<&str>> {
+        Ok(self
+            .state
+            .description
+            .as_deref()
+            .map(|text| self.view.show(text))
+            .transpose()?)
     }
 
     /// Where it stands on the page.
@@ -192,8 +204,8 @@ impl ComponentGroup {
     }
 
     /// Its components, in the order they are shown.
-    async fn components(&self) -> Result<Vec<Component>> {
-        self.children().await
+    async fn components(&self) -> Result<Charged<Vec<Component>>> {
+        Ok(Charged::list(&self.view, self.children().await?))
     }
 
     /// The mean of its components' uptime over the last days, 1 to 366 of them, in percent; null where nothing of it was
@@ -318,7 +330,7 @@ pub struct Uptime {
     /// Over the whole time, in percent; null where nothing of it was observed.
     percentage: Option<f64>,
     /// One entry for each day, oldest first.
-    days: Vec<UptimeDay>,
+    days: Charged<Vec<UptimeDay>>,
 }
 
 /// How long a component was up on one day of its page's time zone.
@@ -337,7 +349,7 @@ pub struct UptimeDay {
 }
 
 impl Uptime {
-    fn new(uptime: &uptime::Uptime, weight: f64) -> Uptime {
+    fn new(view: &View, uptime: &uptime::Uptime, weight: f64) -> Uptime {
         let seconds = |millis: i64| millis as f64 / 1000.0;
         let day = |day: &uptime::Day| UptimeDay {
             date: day.date.to_string(),
@@ -348,7 +360,7 @@ impl Uptime {
         };
         Uptime {
             percentage: uptime.times().percentage(weight),
-            days: uptime.days.iter().map(day).collect(),
+            days: Charged::list(view, uptime.days.iter().map(day).collect()),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::connection::{Connection, CursorType, Edge, EmptyFields};
 use async_graphql::{Object, OutputType};
 
+use super::charged::Charged;
 use super::error::{Failure, Result};
 use crate::domain::component::Component;
 use crate::domain::cursor::CursorInvalid;
@@ -52,7 +53,7 @@ impl Total {
 }
 
 /// A connection with its count.
-pub(super) type Counting<T> = Connection<Key, T, Total>;
+pub(super) type Counting<T> = Charged<Connection<Key, T, Total>>;
 
 impl CursorType for Key {
     type Error = CursorInvalid;
@@ -142,5 +143,5 @@ pub(super) fn build<S, T: OutputType>(
             .into_iter()
             .map(|item| Edge::<_, _, EmptyFields>::new(key(&item), node(item))),
     );
-    connection
+    Charged::new(view.budget(), connection.edges.len(), connection)
 }

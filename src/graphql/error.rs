@@ -4,7 +4,11 @@ use std::error::Error as _;
 
 use async_graphql::ErrorExtensions;
 
+use crate::budget::Exceeded;
 use crate::error::Error;
+
+/// The code of an execution that needed more than its budget.
+pub(super) const EXECUTION_LIMIT: &str = "EXECUTION_LIMIT";
 
 /// A top-level error of the API. It has no text of its own to be shown by accident: everything passes through here.
 #[derive(Clone, Debug)]
@@ -23,8 +27,22 @@ impl Failure {
     }
 }
 
+impl From<Exceeded> for Failure {
+    fn from(exceeded: Exceeded) -> Failure {
+        let message = sentence(&exceeded.to_string());
+        Failure(async_graphql::Error::new(message).extend_with(|_, extensions| {
+            extensions.set("code", EXECUTION_LIMIT);
+            extensions.set("limit", exceeded.limit.as_str());
+            extensions.set("max", exceeded.max);
+        }))
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
+        if let Error::ExecutionLimit(exceeded) = error {
+            return exceeded.into();
+        }
         let code = error.code();
         if error.is_internal() {
             tracing::error!(

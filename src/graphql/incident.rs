@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_graphql::{ID, InputObject, Json, Object};
 use uuid::Uuid;
 
+use super::charged::Charged;
 use super::component::{self, Component};
 use super::connection::{Arguments, Counting};
 use super::enums::{Audience, Impact, IncidentStatus, UpdateOrder};
@@ -99,8 +100,8 @@ impl Incident {
     }
 
     /// What people call it.
-    async fn title(&self) -> &str {
-        &self.state.title
+    async fn title(&self) -> Result<&str> {
+        Ok(self.view.show(self.state.title.as_str())?)
     }
 
     /// Where it stands.
@@ -169,16 +170,16 @@ impl Incident {
             resolved_at: self.state.resolved_at,
             affected: &names,
         };
-        Ok(summary::sentence(facts, zone, locale))
+        Ok(self.view.show(summary::sentence(facts, zone, locale))?)
     }
 
     /// The components it affects, in the order the page shows them.
-    async fn affected_components(&self) -> Result<Vec<AffectedComponent>> {
+    async fn affected_components(&self) -> Result<Charged<Vec<AffectedComponent>>> {
         let affected = self.affected_in_order().await?;
-        Ok(affected
+        let affected = affected
             .into_iter()
-            .map(|(component, affected)| AffectedComponent::new(component, &affected))
-            .collect())
+            .map(|(component, affected)| AffectedComponent::new(component, &affected));
+        Ok(Charged::list(&self.view, affected.collect()))
     }
 
     /// What was said of it, oldest first unless asked otherwise.
@@ -230,8 +231,11 @@ impl Incident {
     }
 
     /// What integrators keep with it; null where they keep nothing.
-    async fn metadata(&self) -> Option<Json<serde_json::Value>> {
-        self.state.metadata.clone().map(Json)
+    async fn metadata(&self) -> Result<Option<Json<serde_json::Value>>> {
+        if let Some(metadata) = &self.state.metadata {
+            self.view.budget().show(json_bytes(metadata))?;
+        }
+        Ok(self.state.metadata.clone().map(Json))
     }
 
     /// Who sees it: one that is the staff's alone is not there for others.
@@ -260,6 +264,22 @@ impl Incident {
     }
 }
 
+/// Memory that a value of a JSON document takes in an answer, beside its text.
+const JSON_VALUE_BYTES: usize = 64;
+
+/// Bytes of memory that a JSON document takes in an answer.
+fn json_bytes(value: &serde_json::Value) -> usize {
+    JSON_VALUE_BYTES
+        + match value {
+            serde_json::Value::String(text) => text.len(),
+            serde_json::Value::Array(items) => items.iter().map(json_bytes).sum(),
+            serde_json::Value::Object(members) => {
+                members.iter().map(|(name, value)| name.len() + json_bytes(value)).sum()
+            }
+            serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => 0,
+        }
+}
+
 /// What was learnt of an incident.
 pub struct Postmortem {
     state: domain::incident::Postmortem,
@@ -277,8 +297,10 @@ impl Postmortem {
     /// What is published, as HTML that is safe to show; null where there is only a draft.
     async fn body_html(&self) -> Result<Option<String>> {
         let published = self.state.published.as_deref();
-        let html = published.map(|body| self.view.app().markdown.to_html(body));
-        Ok(html.map(|html| self.view.show(html)).transpose()?)
+        Ok(match published {
+            Some(body) => Some(timeline::html(&self.view, body).await?),
+            None => None,
+        })
     }
 
     /// When it was published, as the timeline shows it; null where there is only a draft.

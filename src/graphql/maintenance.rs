@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{ID, InputObject, Object};
 use uuid::Uuid;
 
+use super::charged::Charged;
 use super::component::{self, Component};
 use super::connection::{Arguments, Counting};
 use super::enums::{MaintenanceStatus, UpdateOrder};
@@ -72,8 +73,8 @@ impl Maintenance {
     }
 
     /// What people call it.
-    async fn title(&self) -> &str {
-        &self.state.title
+    async fn title(&self) -> Result<&str> {
+        Ok(self.view.show(self.state.title.as_str())?)
     }
 
     /// Where it stands.
@@ -112,9 +113,10 @@ impl Maintenance {
     }
 
     /// The components it is going to affect, in the order the page shows them.
-    async fn components(&self) -> Result<Vec<Component>> {
+    async fn components(&self) -> Result<Charged<Vec<Component>>> {
         let ids = &self.state.components;
-        component::in_order(&self.view, self.carried.as_deref(), self.state.page, ids).await
+        let components = component::in_order(&self.view, self.carried.as_deref(), self.state.page, ids).await?;
+        Ok(Charged::list(&self.view, components))
     }
 
     /// What was said of it, oldest first unless asked otherwise.

@@ -11,7 +11,7 @@ pub mod token;
 use async_graphql::{Context, MaybeUndefined, MergedObject};
 
 use super::error::Result;
-use super::query::{app, caller};
+use super::query::{app, budget, caller};
 use crate::commands::{self, Call};
 use crate::error::Error;
 use crate::queries::View;
@@ -43,7 +43,7 @@ fn command(ctx: &Context<'_>) -> Result<commands::Context> {
 
 /// What the sender sees after the change.
 fn after(ctx: &Context<'_>) -> Result<View> {
-    Ok(View::now(app(ctx)?, caller(ctx)?.sight()))
+    Ok(View::now_within(app(ctx)?, caller(ctx)?.sight(), budget(ctx)?))
 }
 
 fn call(idempotency_key: Option<String>) -> Call {

@@ -6,6 +6,7 @@ use async_graphql::connection::{Connection, Edge, EmptyFields};
 use async_graphql::{ID, Object, SimpleObject};
 use uuid::Uuid;
 
+use super::charged::Charged;
 use super::component::{self, Component, ComponentGroup};
 use super::connection::{self, Arguments, Counted, Counting, LogCursor, page_size};
 use super::enums::{Impact, PageVisibility};
@@ -88,13 +89,18 @@ impl Page {
     }
 
     /// The service's name.
-    async fn name(&self) -> &str {
-        &self.state.name
+    async fn name(&self) -> Result<&str> {
+        Ok(self.view.show(self.state.name.as_str())?)
     }
 
     /// What the service does, for people; null where nobody said.
-    async fn description(&self) -> Option<&str> {
-        self.state.description.as_deref()
+    async fn description(&self) -> Result<Option<&str>> {
+        Ok(self
+            .state
+            .description
+            .as_deref()
+            .map(|text| self.view.show(text))
+            .transpose()?)
     }
 
     /// The service's own address; null where nobody said.
@@ -125,37 +131,34 @@ impl Page {
     }
 
     /// Its component groups, in the order they are shown.
-    async fn component_groups(&self) -> Result<Vec<ComponentGroup>> {
+    async fn component_groups(&self) -> Result<Charged<Vec<ComponentGroup>>> {
         let parts = self.view.parts(self.state.id).await?;
         let group = |state: &Arc<_>| ComponentGroup {
             state: Arc::clone(state),
             view: self.view.clone(),
         };
-        Ok(parts.groups.iter().map(group).collect())
+        Ok(Charged::list(&self.view, parts.groups.iter().map(group).collect()))
     }
 
     /// Its components, in the order they are shown, those of a group together.
-    async fn components(&self) -> Result<Vec<Component>> {
+    async fn components(&self) -> Result<Charged<Vec<Component>>> {
         let parts = self.view.parts(self.state.id).await?;
-        Ok(component::list(&self.view, parts.components.iter()))
+        let components = component::list(&self.view, parts.components.iter());
+        Ok(Charged::list(&self.view, components))
     }
 
     /// The incidents that go on, newest first.
-    async fn active_incidents(&self) -> Result<Vec<Incident>> {
+    async fn active_incidents(&self) -> Result<Charged<Vec<Incident>>> {
         let active = queries::incident::active(&self.view, self.state.id).await?;
-        Ok(active
-            .into_iter()
-            .map(|incident| Incident::new(incident, self.view.clone()))
-            .collect())
+        let incident = |incident| Incident::new(incident, self.view.clone());
+        Ok(Charged::list(&self.view, active.into_iter().map(incident).collect()))
     }
 
     /// The maintenances whose work goes on.
-    async fn active_maintenances(&self) -> Result<Vec<Maintenance>> {
+    async fn active_maintenances(&self) -> Result<Charged<Vec<Maintenance>>> {
         let active = queries::maintenance::active(&self.view, self.state.id).await?;
-        Ok(active
-            .into_iter()
-            .map(|maintenance| Maintenance::new(maintenance, self.view.clone()))
-            .collect())
+        let maintenance = |maintenance| Maintenance::new(maintenance, self.view.clone());
+        Ok(Charged::list(&self.view, active.into_iter().map(maintenance).collect()))
     }
 
     /// Its incidents, newest first.
@@ -223,17 +226,18 @@ impl Page {
         &self,
         #[graphql(desc = "How many events, 1 to 100.")] first: i32,
         #[graphql(desc = "The cursor of the last event you handled; from the oldest that is kept unless given.")] after: Option<Cursor>,
-    ) -> Result<Connection<LogCursor, PageEvent>> {
+    ) -> Result<Charged<Connection<LogCursor, PageEvent>>> {
         let limit = page_size(first, "first")?;
         let reach = queries::log::reach(&self.view, self.state.id).await?;
         let resume = match after {
             Some(after) => queries::log::resume(&self.view, self.state.id, &after.0, reach)?,
             None => Resume::After(reach.floor),
         };
+        let of_one = |reset| Charged::new(self.view.budget(), 1, reset);
         let Resume::After(number) = resume else {
-            return self.reset().await;
+            return self.reset().await.map(of_one);
         };
-        let (mut entries, mut more) = queries::log::after(&self.view, self.state.id, number, limit).await?;
+        let (mut entries, mut more) = queries::log::after(&self.view, self.state.id, number, reach.head, limit).await?;
         // The page was hidden then: what the reader knows of it is of no use, as for one who follows it.
         let audience = self.view.audience_of(self.state.id);
         if let Some(hidden) = entries
@@ -241,7 +245,7 @@ impl Page {
             .position(|entry| !self.view.sight().reaches(&entry.payload.page))
         {
             if hidden == 0 {
-                return self.reset().await;
+                return self.reset().await.map(of_one);
             }
             entries.truncate(hidden);
             more = true;
@@ -253,7 +257,7 @@ impl Page {
             let node = PageEvent::of(self.view.back_at(entry.place()), &entry, Cursor(cursor.clone()));
             Some(Edge::<_, _, EmptyFields>::new(LogCursor(cursor), node))
         }));
-        Ok(connection)
+        Ok(Charged::new(self.view.budget(), connection.edges.len(), connection))
     }
 
     /// Where the page's log stood for this answer: subscribe after it, and nothing is missed.
@@ -283,7 +287,7 @@ impl Page {
     }
 
     /// The maintenances that are announced and have not begun, the next one first.
-    async fn upcoming_maintenances(&self) -> Result<Vec<Maintenance>> {
+    async fn upcoming_maintenances(&self) -> Result<Charged<Vec<Maintenance>>> {
         let filter = queries::maintenance::Filter {
             statuses: Some(vec![MaintenanceStatus::Scheduled]),
         };
@@ -295,10 +299,9 @@ impl Page {
         }
         .window()?;
         let slice = queries::maintenance::list(&self.view, self.state.id, &filter, window).await?;
-        let upcoming = slice.items.into_iter().rev();
-        Ok(upcoming
-            .map(|maintenance| Maintenance::new(maintenance, self.view.clone()))
-            .collect())
+        let maintenance = |maintenance| Maintenance::new(maintenance, self.view.clone());
+        let upcoming = slice.items.into_iter().rev().map(maintenance);
+        Ok(Charged::list(&self.view, upcoming.collect()))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use super::audit::{AuditEntry, Named};
+use super::charged::Charged;
 use super::connection::{self, Arguments, Counted, Counting, MOST};
 use super::error::{Failure, Result};
 use super::execution::SharedView;
@@ -15,6 +16,7 @@ use super::server::{Limits, Server};
 use super::token::Token;
 use crate::access::Caller;
 use crate::app::App;
+use crate::budget::Budget;
 use crate::domain::role::{Role, Scope};
 use crate::error::Error;
 use crate::queries::{self, Key, View};
@@ -38,12 +40,21 @@ pub(super) fn admitted<'a>(ctx: &Context<'a>) -> Result<&'a Caller> {
     Ok(caller)
 }
 
+/// What the execution of a request may use.
+pub(super) fn budget(ctx: &Context<'_>) -> Result<Budget> {
+    Ok(match ctx.data::<Budget>() {
+        Ok(budget) => budget.clone(),
+        // A subscription's: its items have budgets of their own.
+        Err(_) => Budget::new(app(ctx)?.settings.execution),
+    })
+}
+
 /// What the caller of a query sees now: one state for the whole answer.
 pub(super) fn view(ctx: &Context<'_>) -> Result<View> {
-    let (app, sight) = (app(ctx)?, admitted(ctx)?.sight());
+    let (app, sight, budget) = (app(ctx)?, admitted(ctx)?.sight(), budget(ctx)?);
     Ok(match ctx.data::<Arc<SharedView>>() {
-        Ok(shared) => shared.get(app, sight),
-        Err(_) => View::now(app, sight),
+        Ok(shared) => shared.get(app, sight, budget),
+        Err(_) => View::now_within(app, sight, budget),
     })
 }
 
@@ -69,11 +80,13 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The things' global ids, 100 at most.")] ids: Vec<ID>,
-    ) -> Result<Vec<Option<Node>>> {
+    ) -> Result<Charged<Vec<Option<Node>>>> {
         if ids.len() > MOST {
             return Err(Failure::bad_user_input(format!("`ids` holds at most {MOST} ids.")));
         }
-        Ok(node::find(&view(ctx)?, caller(ctx)?, &ids).await?)
+        let view = view(ctx)?;
+        let nodes = node::find(&view, caller(ctx)?, &ids).await?;
+        Ok(Charged::list(&view, nodes))
     }
 
     /// The page with a slug; null where there is none, or none that the sender may see. With `asOf`, the page as it was
@@ -220,7 +233,7 @@ pub struct Viewer {
     may_write: bool,
     /// The pages on which they are what they are; elsewhere they are the public. Null where it is so on all pages, and
     /// for the public.
-    pages: Option<Vec<Page>>,
+    pages: Option<Charged<Vec<Page>>>,
     /// Until when their token, or JWT, holds; null where it has no end.
     expires_at: Option<DateTime>,
 }

@@ -15,7 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use async_graphql::{Request, Response};
-use futures_util::stream::BoxStream;
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -26,7 +27,9 @@ pub(super) use renderer::Feed;
 use renderer::{Asked, Renderer};
 
 use super::Schema;
-use super::execution::request_data;
+use super::error::Failure;
+use super::execution::{over_budget, refusal, request_data};
+use super::item::{Items, bounded};
 use super::scalar::Cursor;
 use super::subscription::ResumeAfter;
 use super::watch::{Met, Watch};
@@ -42,14 +45,24 @@ use crate::queries::{self, View};
 /// one operator ask for a handful.
 const MOST_SHARED: usize = 512;
 
+/// How many selections of one page are shared at a time: 256. The front ends of a page ask for a handful, and each selection
+/// is executed for every event of the page. Addresses follow 128 at most each, so that one alone cannot take all of these.
+const MOST_OF_PAGE: usize = 256;
+
 /// For how long something that was read for one subscriber serves others who ask for the same. A storm of clients that
 /// come back then costs one read in this time.
 const SHARED_FOR: Duration = Duration::from_millis(100);
 
+/// For how long a heartbeat serves others who follow the same selection, while nothing happens on the page: 5 s. Its time
+/// is at most that old.
+const QUIET_SHARED_FOR: Duration = Duration::from_secs(5);
+
 /// What the API answers, in the form in which it is sent. Clones share it.
 pub trait Rendered: Clone + Send + Sync + 'static {
     /// The form of an answer.
-    fn of(response: Response) -> Self;
+    fn of(response: Response) -> impl Future<Output = Self> + Send;
+    /// What ends a subscription: the errors of an answer.
+    fn ended(response: Response) -> Self;
     /// What there is where a resolver panicked.
     fn panicked() -> Self;
     /// Whether asking again would bring the same.
@@ -60,8 +73,8 @@ pub trait Rendered: Clone + Send + Sync + 'static {
 
 /// A subscription that has started.
 pub enum Started<R> {
-    /// It is executed for one subscriber.
-    Alone(BoxStream<'static, Response>),
+    /// It is executed for one subscriber. Each answer comes with the work that it took.
+    Alone(BoxStream<'static, (Response, u64)>),
     /// Each item is executed once for all who ask for the same.
     Shared(Follower<R>),
 }
@@ -91,6 +104,8 @@ struct Selection<R> {
     memo: Mutex<Memo<R>>,
     /// The page as it stood lately, for who begins without a place in the log.
     snapshot: tokio::sync::Mutex<Option<(Instant, u64, Item<R>)>>,
+    /// What was shown lately when nothing had happened up to a number of the log.
+    quiet: Mutex<Option<(Instant, u64, R)>>,
     /// When the slug was last found to name the page, and how far the log went before that look.
     checked: tokio::sync::Mutex<Option<(Instant, u64)>>,
     /// A resolver panicked: nobody else is to meet that.
@@ -120,15 +135,31 @@ impl<R: Rendered> Selections<R> {
             request = request.data(ResumeAfter(Cursor(cursor)));
         }
         match self.share(&mut request).await {
-            Some(follower) => Started::Shared(follower),
+            Ok(Some(follower)) => Started::Shared(follower),
+            Err(failure) => {
+                let refused = refusal(failure);
+                Started::Alone(stream::once(async { (refused, 1) }).boxed())
+            }
             // Also where something is wrong with it: then that is what its execution says.
-            None => Started::Alone(self.schema.execute_stream(request)),
+            Ok(None) => {
+                let items = Items::new(self.app.settings.execution);
+                let request = request.data(items.clone());
+                Started::Alone(bounded(items, self.schema.execute_stream(request).boxed()))
+            }
         }
     }
 
-    async fn share(&self, request: &mut Request) -> Option<Follower<R>> {
-        let caller = request_data::<Caller>(request)?.clone();
-        let Plan { key, after } = Plan::of(request, caller.sight())?;
+    /// Another follower of the selection that a request asks for; none where it is better executed by itself.
+    ///
+    /// # Errors
+    /// `TOO_MANY_SELECTIONS`.
+    async fn share(&self, request: &mut Request) -> super::error::Result<Option<Follower<R>>> {
+        let Some(caller) = request_data::<Caller>(request).cloned() else {
+            return Ok(None);
+        };
+        let Some(Plan { key, after }) = Plan::of(request, caller.sight()) else {
+            return Ok(None);
+        };
         let after = match (request_data::<ResumeAfter>(request), after) {
             (Some(ResumeAfter(cursor)), _) => Some(cursor.clone()),
             (None, After::Cursor(cursor)) => Some(Cursor(cursor)),
@@ -136,9 +167,12 @@ impl<R: Rendered> Selections<R> {
         };
         let selection = match self.known(&key) {
             Some(known) => known,
-            None => self.execute(key, request, caller).await?,
+            None => match self.execute(key, request, caller).await? {
+                Some(begun) => begun,
+                None => return Ok(None),
+            },
         };
-        Follower::begin(selection, after.as_ref()).await
+        Ok(Follower::begin(selection, after.as_ref()).await)
     }
 
     fn known(&self, key: &Key) -> Option<Arc<Selection<R>>> {
@@ -146,25 +180,48 @@ impl<R: Rendered> Selections<R> {
         known.filter(|selection| !selection.is_broken.load(Ordering::Relaxed))
     }
 
-    /// Begins a selection; none where it cannot be executed, or there are too many.
-    async fn execute(&self, key: Key, request: &mut Request, caller: Caller) -> Option<Arc<Selection<R>>> {
+    /// Begins a selection; none where it cannot be executed, or there are too many of all pages.
+    ///
+    /// # Errors
+    /// `TOO_MANY_SELECTIONS` where there are too many of its page.
+    async fn execute(
+        &self,
+        key: Key,
+        request: &mut Request,
+        caller: Caller,
+    ) -> super::error::Result<Option<Arc<Selection<R>>>> {
         let _alone = self.beginning.lock().await;
         if let Some(same) = self.known(&key) {
-            return Some(same);
+            return Ok(Some(same));
         }
         {
             let mut known = lock(&self.known);
             known.retain(|_, selection| selection.strong_count() > 0);
             if known.len() >= MOST_SHARED {
-                return None;
+                return Ok(None);
             }
         }
         // Of who asks first only what all have in common who share it.
         let sight = caller.sight();
         let caller = Caller::reader(sight.clone(), caller.request_id);
-        let request = plan::copy(request)?;
-        let (renderer, asked) = Renderer::begin(&self.schema, super::admit(request, caller)).await?;
+        let Some(request) = plan::copy(request) else {
+            return Ok(None);
+        };
+        let Some((renderer, asked)) = Renderer::begin(&self.schema, super::admit(request, caller)).await else {
+            return Ok(None);
+        };
         let Asked { slug, page, filter } = asked;
+        let of_page = |selection: &Arc<Selection<R>>| selection.page == page;
+        if lock(&self.known)
+            .values()
+            .filter_map(Weak::upgrade)
+            .filter(of_page)
+            .count()
+            >= MOST_OF_PAGE
+        {
+            let message = format!("This page is followed with {MOST_OF_PAGE} different selections already.");
+            return Err(Failure::new("TOO_MANY_SELECTIONS", message));
+        }
         let selection = Arc::new(Selection {
             id: self.last.fetch_add(1, Ordering::Relaxed),
             app: Arc::clone(&self.app),
@@ -175,11 +232,12 @@ impl<R: Rendered> Selections<R> {
             renderer: tokio::sync::Mutex::new(renderer),
             memo: Mutex::new(Memo::new(Arc::clone(&self.remembered))),
             snapshot: tokio::sync::Mutex::default(),
+            quiet: Mutex::default(),
             checked: tokio::sync::Mutex::default(),
             is_broken: AtomicBool::new(false),
         });
         lock(&self.known).insert(key, Arc::downgrade(&selection));
-        Some(selection)
+        Ok(Some(selection))
     }
 }
 
@@ -228,7 +286,12 @@ impl<R: Rendered> Selection<R> {
         let number = watch.follow.position();
         let shown = self.show(watch, Met::Snapshot(standing)).await;
         if shown.rendering.is_lasting() {
-            *snapshot = Some((at, number, shown.clone()));
+            // Paid for by the subscriber that it was made for.
+            let free = Item {
+                work: 0,
+                ..shown.clone()
+            };
+            *snapshot = Some((at, number, free));
             tokio::spawn(let_go(Arc::downgrade(self), at));
         }
         Ok(Some(shown))
@@ -237,39 +300,65 @@ impl<R: Rendered> Selection<R> {
     /// What is met, rendered: once for each event, whoever meets it. It can be dropped at any time.
     async fn show(&self, watch: &Watch, met: Met) -> Item<R> {
         let reach = follower::reach(&met);
-        let number = match &met {
-            Met::Event(number, _) => Some(*number),
-            _ => None,
-        };
         let cursor = watch.cursor(&met);
-        let remembered = || number.and_then(|number| lock(&self.memo).get(number, Instant::now()));
-        let rendered = match remembered() {
-            Some(rendered) => rendered,
+        let (rendering, work) = match self.remembered(&met) {
+            Some(rendered) => (rendered, 0),
             None => {
                 let mut renderer = self.renderer.lock().await;
                 // Somebody else may have rendered it meanwhile.
-                match remembered() {
-                    Some(rendered) => rendered,
-                    None => {
-                        let rendered = match renderer.render(watch.show(met)).await {
-                            Some(response) => R::of(response),
-                            None => {
-                                self.is_broken.store(true, Ordering::Relaxed);
-                                R::panicked()
-                            }
-                        };
-                        if let Some(number) = number {
-                            lock(&self.memo).keep(number, &rendered, Instant::now());
-                        }
-                        rendered
-                    }
+                match self.remembered(&met) {
+                    Some(rendered) => (rendered, 0),
+                    None => self.render(&mut renderer, watch, met).await,
                 }
             }
         };
         Item {
-            rendering: rendered,
+            rendering,
             cursor,
             reach,
+            work,
         }
+    }
+
+    /// What was rendered lately for the same.
+    fn remembered(&self, met: &Met) -> Option<R> {
+        match met {
+            Met::Event(number, _) => lock(&self.memo).get(*number, Instant::now()),
+            Met::Quiet(number) => {
+                let quiet = lock(&self.quiet);
+                let (at, at_number, rendered) = quiet.as_ref()?;
+                (at_number == number && at.elapsed() < QUIET_SHARED_FOR).then(|| rendered.clone())
+            }
+            Met::Snapshot(_) | Met::Reset(_) | Met::Gone => None,
+        }
+    }
+
+    /// Renders what is met within a budget, remembers it, and tells the work that it took.
+    async fn render(&self, renderer: &mut Renderer, watch: &Watch, met: Met) -> (R, u64) {
+        let budget = met.budget(&self.app);
+        let (event, quiet) = match &met {
+            Met::Event(number, _) => (Some(*number), None),
+            Met::Quiet(number) => (None, Some(*number)),
+            Met::Snapshot(_) | Met::Reset(_) | Met::Gone => (None, None),
+        };
+        let rendered = match budget.run(renderer.render(watch.show(met, budget.clone()))).await {
+            Ok(Some(response)) => R::of(response).await,
+            Ok(None) => {
+                self.is_broken.store(true, Ordering::Relaxed);
+                R::panicked()
+            }
+            // It ends for all who follow it. Who asks for the same again begins it anew.
+            Err(exceeded) => {
+                self.is_broken.store(true, Ordering::Relaxed);
+                R::ended(over_budget(exceeded, None))
+            }
+        };
+        if let Some(number) = event {
+            lock(&self.memo).keep(number, &rendered, Instant::now());
+        }
+        if let Some(number) = quiet.filter(|_| rendered.is_lasting()) {
+            *lock(&self.quiet) = Some((Instant::now(), number, rendered.clone()));
+        }
+        (rendered, budget.work())
     }
 }

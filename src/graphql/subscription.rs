@@ -57,7 +57,8 @@ impl Subscription {
         watch.resume(after).await?;
         let events = unfold(watch, |mut watch| async move {
             let met = watch.next().await?;
-            Some((watch.show(met), watch))
+            watch.items.begin();
+            Some((watch.show(met, watch.items.budget()), watch))
         });
         Ok(events.boxed())
     }
@@ -72,7 +73,9 @@ impl Subscription {
         let mut watch = Watch::begin(ctx, &page).await?;
         watch.resume(None).await?;
         Ok(unfold(watch, |mut watch| async move {
-            watch.next_page().await.map(|page| (Ok(page), watch))
+            let page = watch.next_page().await?;
+            watch.items.begin();
+            Some((Ok(page), watch))
         }))
     }
 
@@ -95,6 +98,7 @@ impl Subscription {
                 Some(first) => first,
                 None => watch.next_incident(uuid).await?,
             };
+            watch.items.begin();
             Some((Ok(incident), (watch, None)))
         }))
     }
@@ -172,14 +176,14 @@ impl Watch {
         let Subject::Incident(incident) = &payload.subject else {
             return None;
         };
-        let view = View::past(&self.app, self.sight.clone(), entry.place());
+        let view = View::past(&self.app, self.sight.clone(), entry.place(), self.items.budget());
         view.carry(&payload.page);
         Some(Incident::carrying(incident.clone(), view, &payload.components))
     }
 
     /// The incident as it stands, from where this subscription goes on; `None` where it is gone.
     async fn standing_incident(&mut self, id: Uuid) -> crate::error::Result<Option<Incident>> {
-        let view = View::now(&self.app, self.sight.clone());
+        let view = self.view();
         let found = queries::incident::by_ids(&view, &[id]).await?.pop();
         self.stand(view.clone()).await?;
         Ok(found.map(|incident| Incident::new(incident, view)))

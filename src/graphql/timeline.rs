@@ -1,8 +1,11 @@
 //! What the timelines of incidents and of maintenances have in common.
 
+use std::sync::Arc;
+
 use async_graphql::{OutputType, SimpleObject};
 use uuid::Uuid;
 
+use super::charged::Charged;
 use super::component::{self, Component};
 use super::connection::{self, Arguments, Counted, Counting};
 use super::enums::{ComponentStatus, UpdateOrder};
@@ -77,7 +80,7 @@ pub struct ComponentChange {
 }
 
 /// Revisions as the API shows them.
-pub(super) fn revisions(view: &View, all: &[Revision]) -> Result<Vec<UpdateRevision>> {
+pub(super) fn revisions(view: &View, all: &[Revision]) -> Result<Charged<Vec<UpdateRevision>>> {
     let revision = |revision: &Revision| {
         Ok(UpdateRevision {
             body: Markdown(view.show(&revision.body)?.clone()),
@@ -85,7 +88,28 @@ pub(super) fn revisions(view: &View, all: &[Revision]) -> Result<Vec<UpdateRevis
             replaced_at: revision.replaced_at.into(),
         })
     };
-    all.iter().map(revision).collect()
+    let revisions: Result<Vec<_>> = all.iter().map(revision).collect();
+    Ok(Charged::list(view, revisions?))
+}
+
+/// Bytes of Markdown that are rendered where they are: 16 KiB, which take 2 ms. Longer texts are rendered on a thread for
+/// blocking work.
+const SHORT: usize = 16 << 10;
+
+/// The HTML of a Markdown text, charged to the answer's budget.
+pub(super) async fn html(view: &View, body: &str) -> Result<String> {
+    let budget = view.budget();
+    budget.breathe().await;
+    budget.check().map_err(Error::from)?;
+    if body.len() <= SHORT {
+        return Ok(view.show(view.app().markdown.to_html(body))?);
+    }
+    let render = || {
+        let (app, body) = (Arc::clone(view.app()), body.to_owned());
+        move || app.markdown.to_html(&body)
+    };
+    let html = budget.apart(render).await.map_err(Error::from)?;
+    Ok(view.show(html)?)
 }
 
 /// Component changes as the API shows them.
@@ -94,7 +118,7 @@ pub(super) async fn changes(
     carried: Option<&[domain::component::Component]>,
     page: Uuid,
     all: &[Change],
-) -> Result<Vec<ComponentChange>> {
+) -> Result<Charged<Vec<ComponentChange>>> {
     let mut changes = Vec::with_capacity(all.len());
     for change in all {
         let component = component::named(view, carried, page, change.component).await?;
@@ -104,7 +128,7 @@ pub(super) async fn changes(
             to: change.to.into(),
         });
     }
-    Ok(changes)
+    Ok(Charged::list(view, changes))
 }
 
 /// Declares the entries of one kind of timeline, under the name of the field that leads back to its owner.
@@ -159,8 +183,7 @@ macro_rules! timeline_update {
 
             /// What it says, as HTML that is safe to show.
             async fn body_html(&self) -> $crate::graphql::error::Result<String> {
-                let view = &self.$owner.view;
-                Ok(view.show(view.app().markdown.to_html(&self.state().body))?)
+                $crate::graphql::timeline::html(&self.$owner.view, &self.state().body).await
             }
 
             /// The time shown, which may lie before it was posted.
@@ -181,14 +204,18 @@ macro_rules! timeline_update {
             /// What it said before it was edited, oldest first.
             async fn revisions(
                 &self,
-            ) -> $crate::graphql::error::Result<Vec<$crate::graphql::timeline::UpdateRevision>> {
+            ) -> $crate::graphql::error::Result<
+                $crate::graphql::charged::Charged<Vec<$crate::graphql::timeline::UpdateRevision>>,
+            > {
                 $crate::graphql::timeline::revisions(&self.$owner.view, &self.state().revisions)
             }
 
             /// What it made of components.
             async fn component_changes(
                 &self,
-            ) -> $crate::graphql::error::Result<Vec<$crate::graphql::timeline::ComponentChange>> {
+            ) -> $crate::graphql::error::Result<
+                $crate::graphql::charged::Charged<Vec<$crate::graphql::timeline::ComponentChange>>,
+            > {
                 let owner = &self.$owner;
                 let changes = &self.state().changes;
                 $crate::graphql::timeline::changes(&owner.view, owner.carried.as_deref(), owner.state.page, changes)

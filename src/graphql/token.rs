@@ -4,6 +4,7 @@ use async_graphql::{Enum, ID, Object};
 use futures_util::future::try_join_all;
 use uuid::Uuid;
 
+use super::charged::Charged;
 use super::error::Result;
 use super::id::{self, Kind};
 use super::page::Page;
@@ -38,10 +39,11 @@ pub enum TokenStatus {
 }
 
 /// The pages with these ids that there are, read together.
-pub(super) async fn pages(view: &View, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<Page>> {
+pub(super) async fn pages(view: &View, ids: impl IntoIterator<Item = Uuid>) -> Result<Charged<Vec<Page>>> {
     let found = try_join_all(ids.into_iter().map(|id| queries::page::by_id(view, id))).await?;
     let pages = found.into_iter().flatten();
-    Ok(pages.map(|state| Page::new(state, view.clone())).collect())
+    let pages = pages.map(|state| Page::new(state, view.clone()));
+    Ok(Charged::list(view, pages.collect()))
 }
 
 /// What opens the API. Its text was shown when it was made, and is not kept.
@@ -68,7 +70,7 @@ impl Token {
     }
 
     /// The pages it holds on; null where it holds on all.
-    async fn pages(&self) -> Result<Option<Vec<Page>>> {
+    async fn pages(&self) -> Result<Option<Charged<Vec<Page>>>> {
         Ok(match &self.state.pages {
             Some(ids) => Some(pages(&self.view, ids.iter().copied()).await?),
             None => None,

@@ -9,9 +9,11 @@ use uuid::Uuid;
 
 use super::error::{Failure, Result};
 use super::event::{PageEvent, Standing};
+use super::item::Items;
 use super::query::{admitted, app};
 use super::scalar::Cursor;
 use crate::app::App;
+use crate::budget::Budget;
 use crate::domain;
 use crate::domain::audience::Audience;
 use crate::domain::cursor::{Resume, StreamId};
@@ -34,6 +36,8 @@ pub(super) struct Watch {
     pub(super) page: Uuid,
     pub(super) filter: Arc<EventFilter>,
     pub(super) follow: Follow,
+    /// What the items may use that it meets.
+    pub(super) items: Items,
     /// What comes first.
     pending: Option<Box<Met>>,
     /// Where the page stands now is to be told, for what came before cannot be.
@@ -59,6 +63,16 @@ pub(super) enum Met {
     Gone,
 }
 
+impl Met {
+    /// The budget of the view that it brings along; a fresh one where it brings none.
+    pub(super) fn budget(&self, app: &App) -> Budget {
+        match self {
+            Met::Snapshot(standing) | Met::Reset(standing) => standing.view.budget().clone(),
+            Met::Event(..) | Met::Quiet(_) | Met::Gone => Budget::new(app.settings.execution),
+        }
+    }
+}
+
 /// What there is to meet without waiting.
 pub(super) enum There {
     Met(Met),
@@ -81,7 +95,11 @@ impl Watch {
     /// Begins to watch a page.
     pub(super) async fn of(ctx: &Context<'_>, page: Uuid) -> Result<Watch> {
         let filter = Arc::default();
-        Ok(Watch::new(app(ctx)?, admitted(ctx)?.sight(), page, filter).await?)
+        let mut watch = Watch::new(app(ctx)?, admitted(ctx)?.sight(), page, filter).await?;
+        if let Ok(items) = ctx.data::<Items>() {
+            watch.items = items.clone();
+        }
+        Ok(watch)
     }
 
     /// Takes a place at the ring, before anything is read of the log. No view may be held meanwhile: it holds a
@@ -100,6 +118,7 @@ impl Watch {
             page,
             filter,
             follow,
+            items: Items::new(app.settings.execution),
             pending: None,
             must_reset: false,
             is_over: false,
@@ -120,6 +139,7 @@ impl Watch {
             page: self.page,
             filter: Arc::clone(&self.filter),
             follow: self.follow.clone(),
+            items: Items::new(self.app.settings.execution),
             pending: None,
             must_reset: false,
             is_over: false,
@@ -135,7 +155,7 @@ impl Watch {
             self.follow.seek(number);
             return Ok(());
         }
-        let standing = self.stand(View::now(&self.app, self.sight.clone())).await?;
+        let standing = self.stand(self.view()).await?;
         self.pending = Some(Box::new(match after {
             Some(_) => Met::Reset(standing),
             None => Met::Snapshot(standing),
@@ -240,16 +260,21 @@ impl Watch {
         })
     }
 
-    /// What is met, as the API shows it.
-    pub(super) fn show(&self, met: Met) -> Result<PageEvent> {
+    /// The page as it is now, within the budget of the next item.
+    pub(super) fn view(&self) -> View {
+        View::now_within(&self.app, self.sight.clone(), self.items.budget())
+    }
+
+    /// What is met, as the API shows it within a budget. What brings a view along has the budget of that.
+    pub(super) fn show(&self, met: Met, budget: Budget) -> Result<PageEvent> {
         Ok(match met {
             Met::Event(number, entry) => {
-                let view = View::past(&self.app, self.sight.clone(), entry.place());
+                let view = View::past(&self.app, self.sight.clone(), entry.place(), budget);
                 let cursor = queries::log::at_number(&view, self.page, number).encode();
                 PageEvent::of(view, &entry, Cursor(cursor))
             }
             Met::Quiet(number) => {
-                let view = View::now(&self.app, self.sight.clone());
+                let view = View::now_within(&self.app, self.sight.clone(), budget);
                 let here = queries::log::at_number(&view, self.page, number);
                 PageEvent::heartbeat(Standing {
                     cursor: Cursor(here.encode()),
@@ -296,7 +321,7 @@ impl Watch {
 
     /// The same, if the database answers.
     pub(super) async fn standing_page(&mut self) -> crate::error::Result<Option<(Arc<domain::page::Page>, Standing)>> {
-        let view = View::now(&self.app, self.sight.clone());
+        let view = self.view();
         match queries::page::by_id(&view, self.page).await? {
             Some(page) => Ok(Some((page, self.stand(view).await?))),
             None => Ok(None),

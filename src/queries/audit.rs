@@ -26,7 +26,7 @@ pub async fn list(view: &View, window: Window) -> Result<Slice<Entry>> {
     let all = audit::Entity::find().filter(audit::Column::At.gte(i64::MIN));
     let mut cursor = all.cursor_by((audit::Column::At, audit::Column::Id));
     super::window::apply(&mut cursor, &window);
-    Ok(Slice::cut(cursor.all(view.db().await?).await?, &window))
+    Ok(Slice::cut(view.counted(cursor.all(view.db().await?).await?)?, &window))
 }
 
 /// How many entries the chains hold. The table itself is not counted: it grows for as long as the server runs.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use uuid::Uuid;
 
 use super::version::{self, Criteria};
@@ -145,13 +145,13 @@ pub async fn list(view: &View, page: Uuid, filter: &Filter, window: Window) -> R
     let db = view.db().await?;
     let mut cursor = select(view, page, filter).cursor_by((incident::Column::StartedAt, incident::Column::Id));
     super::window::apply(&mut cursor, &window);
-    let slice = Slice::cut(cursor.all(db).await?, &window);
+    let slice = Slice::cut(view.counted(cursor.all(db).await?)?, &window);
     let Slice {
         items,
         has_next,
         has_previous,
     } = slice;
-    let loaded = entity::incident::load(db, items).await?;
+    let loaded = load(view, items).await?;
     Ok(Slice {
         items: seen(view, loaded),
         has_next,
@@ -200,10 +200,11 @@ pub async fn active(view: &View, page: Uuid) -> Result<Vec<Arc<Incident>>> {
             .filter(incident::Column::Status.is_in(open))
             .order_by_desc(incident::Column::StartedAt)
             .order_by_desc(incident::Column::Id)
+            .limit(view.budget().rows_left())
             .all(db)
             .await?;
         let mut active: HashMap<Uuid, Vec<Arc<Incident>>> = HashMap::new();
-        for incident in seen(view, entity::incident::load(db, rows).await?) {
+        for incident in seen(view, load(view, view.counted(rows)?).await?) {
             active.entry(incident.page).or_default().push(incident);
         }
         Ok(active
@@ -227,7 +228,17 @@ pub async fn by_ids(view: &View, ids: &[Uuid]) -> Result<Vec<Arc<Incident>>> {
         .await?;
     let pages = super::page::visible_of(view, rows.iter().map(|row| row.page_id)).await?;
     let rows = rows.into_iter().filter(|row| pages.contains(&row.page_id)).collect();
-    Ok(seen(view, entity::incident::load(db, rows).await?))
+    Ok(seen(view, load(view, view.counted(rows)?).await?))
+}
+
+/// The incidents of these rows with their timelines, charged to the answer's budget.
+async fn load(view: &View, rows: Vec<incident::Model>) -> Result<Vec<Incident>> {
+    let most = view.budget().readable();
+    let incidents = entity::incident::load_within(view.db().await?, rows, most).await?;
+    for incident in &incidents {
+        view.charge_timeline(&incident.updates)?;
+    }
+    Ok(incidents)
 }
 
 /// The incidents whose timelines hold these updates, on pages that exist for the view's audience, in any order.

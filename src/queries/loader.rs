@@ -4,16 +4,20 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
+use crate::budget::Budget;
 use crate::error::Result;
 
 /// Collects keys that are asked for at the same time, and reads them in one go; keeps what it read.
 ///
 /// Sibling fields are polled one after the other before any of them waits for the database: each leaves its key and
-/// steps aside once, the first to go on reads for all. Nothing waits for a clock.
+/// steps aside once, the first to go on reads for all. One that has paused since the execution ran for long is waited
+/// for. Nothing waits for a clock.
 #[derive(Debug)]
 pub struct Loader<K, V> {
     state: Mutex<State<K, V>>,
     reading: tokio::sync::Mutex<()>,
+    /// Of the execution whose fields ask.
+    budget: Budget,
 }
 
 #[derive(Debug)]
@@ -24,6 +28,13 @@ struct State<K, V> {
 
 impl<K, V> Default for Loader<K, V> {
     fn default() -> Self {
+        Loader::within(Budget::default())
+    }
+}
+
+impl<K, V> Loader<K, V> {
+    /// For the fields of an execution with this budget.
+    pub fn within(budget: Budget) -> Loader<K, V> {
         let state = Mutex::new(State {
             wanted: HashSet::new(),
             known: HashMap::new(),
@@ -31,6 +42,7 @@ impl<K, V> Default for Loader<K, V> {
         Loader {
             state,
             reading: tokio::sync::Mutex::new(()),
+            budget,
         }
     }
 }
@@ -48,7 +60,7 @@ impl<K: Copy + Eq + Hash, V: Clone + Default> Loader<K, V> {
         if let Some(value) = self.want(key) {
             return Ok(value);
         }
-        tokio::task::yield_now().await;
+        self.budget.settle().await;
         let _reading = self.reading.lock().await;
         if let Some(value) = self.want(key) {
             return Ok(value);

@@ -68,12 +68,19 @@ pub async fn reach(view: &View, page: Uuid) -> Result<Reach> {
     reach.ok_or_else(|| Error::Corrupt("a page without a log".to_owned()))
 }
 
-/// The events after a number, `limit` at most, and whether there are more.
+/// The events after a number of a stream that goes so far, `limit` at most, and whether there are more.
 ///
 /// # Errors
-/// Those of the database.
-pub async fn after(view: &View, page: Uuid, number: u64, limit: usize) -> Result<(Vec<Arc<Entry>>, bool)> {
-    let mut entries = log::after(view.db().await?, stream(view, page), number, limit as u64 + 1).await?;
+/// `ExecutionLimit` for events that are too long together; those of the database.
+pub async fn after(view: &View, page: Uuid, number: u64, head: u64, limit: usize) -> Result<(Vec<Arc<Entry>>, bool)> {
+    let (db, budget) = (view.db().await?, view.budget());
+    let entries = log::after_within(db, stream(view, page), number, limit as u64 + 1, budget.readable()).await?;
+    if entries.is_empty() && head > number {
+        // They were not read, for they are too long.
+        budget.read(u64::MAX)?;
+    }
+    budget.read(entries.iter().map(|entry| entry.size as u64).sum())?;
+    let mut entries = view.counted(entries)?;
     let more = entries.len() > limit;
     entries.truncate(limit);
     Ok((entries.into_iter().map(Arc::new).collect(), more))

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use uuid::Uuid;
 
 use super::version::{self, Criteria};
@@ -102,9 +102,9 @@ pub async fn list(view: &View, page: Uuid, filter: &Filter, window: Window) -> R
         items,
         has_next,
         has_previous,
-    } = Slice::cut(cursor.all(db).await?, &window);
+    } = Slice::cut(view.counted(cursor.all(db).await?)?, &window);
     Ok(Slice {
-        items: shared(entity::maintenance::load(db, items).await?),
+        items: shared(load(view, items).await?),
         has_next,
         has_previous,
     })
@@ -151,10 +151,11 @@ pub async fn active(view: &View, page: Uuid) -> Result<Vec<Arc<Maintenance>>> {
             .filter(maintenance::Column::Status.is_in(going_on))
             .order_by_desc(maintenance::Column::ScheduledFor)
             .order_by_desc(maintenance::Column::Id)
+            .limit(view.budget().rows_left())
             .all(db)
             .await?;
         let mut active: HashMap<Uuid, Vec<Arc<Maintenance>>> = HashMap::new();
-        for maintenance in shared(entity::maintenance::load(db, rows).await?) {
+        for maintenance in shared(load(view, view.counted(rows)?).await?) {
             active.entry(maintenance.page).or_default().push(maintenance);
         }
         Ok(active
@@ -178,7 +179,17 @@ pub async fn by_ids(view: &View, ids: &[Uuid]) -> Result<Vec<Arc<Maintenance>>> 
         .await?;
     let pages = super::page::visible_of(view, rows.iter().map(|row| row.page_id)).await?;
     let rows = rows.into_iter().filter(|row| pages.contains(&row.page_id)).collect();
-    Ok(shared(entity::maintenance::load(db, rows).await?))
+    Ok(shared(load(view, view.counted(rows)?).await?))
+}
+
+/// The maintenances of these rows with their timelines, charged to the answer's budget.
+async fn load(view: &View, rows: Vec<maintenance::Model>) -> Result<Vec<Maintenance>> {
+    let most = view.budget().readable();
+    let maintenances = entity::maintenance::load_within(view.db().await?, rows, most).await?;
+    for maintenance in &maintenances {
+        view.charge_timeline(&maintenance.updates)?;
+    }
+    Ok(maintenances)
 }
 
 /// The maintenances whose timelines hold these updates, on pages that exist for the view's audience, in any order.

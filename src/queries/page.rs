@@ -102,7 +102,7 @@ async fn is_pruned(view: &View, page: Uuid, place: Place) -> Result<bool> {
 pub async fn list(view: &View, window: Window) -> Result<Slice<Page>> {
     let mut cursor = visible(view).cursor_by((page::Column::CreatedAt, page::Column::Id));
     super::window::apply(&mut cursor, &window);
-    let rows = cursor.all(view.db().await?).await?;
+    let rows = view.counted(cursor.all(view.db().await?).await?)?;
     let pages = rows
         .into_iter()
         .map(page::Model::into_domain)

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::budget::Budget;
 use crate::domain::audience::Audience;
 use crate::domain::role::Sight;
 use crate::domain::time::Timestamp;
@@ -86,7 +87,7 @@ impl Sources {
     ///
     /// # Errors
     /// `Moved` if a page has changed in between; those of the database.
-    pub(super) async fn begin_snapshot(&self, app: &App) -> Result<Snapshot> {
+    pub(super) async fn begin_snapshot(&self, app: &App, budget: &Budget) -> Result<Snapshot> {
         let used: Vec<(Uuid, u64)> = {
             let mut pinned = self.pinned();
             pinned.is_closed = true;
@@ -95,12 +96,12 @@ impl Sources {
                 .map(|(page, present)| (*page, present.number(Audience::Staff)))
                 .collect()
         };
-        let snapshot = app.store.read().await?;
+        let snapshot = app.store.read_within(budget).await?;
         if used.is_empty() {
             return Ok(snapshot);
         }
         let pages: Vec<Uuid> = used.iter().map(|(page, _)| *page).collect();
-        let heads: HashMap<Uuid, u64> = log::extents(snapshot.db(), &pages)
+        let heads: HashMap<Uuid, u64> = log::extents(snapshot.db_within(budget).await?, &pages)
             .await?
             .into_iter()
             .map(|(page, extent)| (page, extent.staff.head))

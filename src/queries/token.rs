@@ -23,7 +23,7 @@ pub fn key(token: &Token) -> Key {
 pub async fn list(view: &View, window: Window) -> Result<Slice<Token>> {
     let mut cursor = token::Entity::find().cursor_by((token::Column::CreatedAt, token::Column::Id));
     super::window::apply(&mut cursor, &window);
-    let rows = cursor.all(view.db().await?).await?;
+    let rows = view.counted(cursor.all(view.db().await?).await?)?;
     let tokens = rows
         .into_iter()
         .map(token::Model::into_domain)

@@ -1,7 +1,6 @@
 //! A view: what is in somebody's sight at one moment, all of it of one consistent state.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use sea_orm::DatabaseTransaction;
@@ -11,6 +10,7 @@ use uuid::Uuid;
 use super::loader::Loader;
 use super::source::{Basis, Sources};
 use crate::app::App;
+use crate::budget::Budget;
 use crate::domain::audience::Audience;
 use crate::domain::event::{Subject, SubjectKind};
 use crate::domain::incident::Incident;
@@ -19,16 +19,12 @@ use crate::domain::page::Page;
 use crate::domain::parts::Parts;
 use crate::domain::role::Sight;
 use crate::domain::time::Timestamp;
+use crate::domain::timeline::Update;
 use crate::entity;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::live::{History, Present};
 use crate::store::Snapshot;
 use crate::store::log::{self, Place};
-
-/// How many bytes of texts one answer may show: 32 MiB. A page of 50 incidents with ten updates of a kilobyte has one, as it
-/// was written and as HTML. What a document costs says nothing of how long the texts are that it asks for, and it may ask for
-/// the same ones two hundred times.
-const MOST_SHOWN: usize = 32 << 20;
 
 /// When a view looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,16 +60,16 @@ struct Shared {
     sources: Arc<Sources>,
     /// Or why it could not begin: whatever else is asked of the view is told the same, and does not wait for it again.
     snapshot: Arc<OnceCell<Result<Snapshot>>>,
-    /// Bytes of the texts that are shown.
-    shown: Arc<AtomicUsize>,
+    /// What the answer may use.
+    budget: Budget,
 }
 
 impl Shared {
-    fn new(is_from_memory: bool) -> Shared {
+    fn new(is_from_memory: bool, budget: Budget) -> Shared {
         Shared {
             sources: Arc::new(Sources::new(is_from_memory)),
             snapshot: Arc::default(),
-            shown: Arc::default(),
+            budget,
         }
     }
 }
@@ -81,18 +77,24 @@ impl Shared {
 impl View {
     /// What is in somebody's sight now, by the database alone.
     pub fn now(app: &Arc<App>, sight: Sight) -> View {
-        View::at(app, sight, Moment::Now, app.clock.now(), Shared::new(false))
+        View::now_within(app, sight, Budget::new(app.settings.execution))
+    }
+
+    /// The same, charged to the budget of an execution.
+    pub fn now_within(app: &Arc<App>, sight: Sight, budget: Budget) -> View {
+        View::at(app, sight, Moment::Now, app.clock.now(), Shared::new(false, budget))
     }
 
     /// What is in somebody's sight now, by the states of pages that are held in memory as far as possible. Any read may fail with
-    /// `Moved`, after which [`View::now`] is to be used instead.
-    pub fn latest(app: &Arc<App>, sight: Sight) -> View {
-        View::at(app, sight, Moment::Now, app.clock.now(), Shared::new(true))
+    /// `Moved`, after which [`View::now_within`] is to be used instead.
+    pub fn latest(app: &Arc<App>, sight: Sight, budget: Budget) -> View {
+        View::at(app, sight, Moment::Now, app.clock.now(), Shared::new(true, budget))
     }
 
-    /// What was in somebody's sight at a place in the log.
-    pub fn past(app: &Arc<App>, sight: Sight, place: Place) -> View {
-        View::at(app, sight, Moment::Past(place), place.at, Shared::new(false))
+    /// What was in somebody's sight at a place in the log, charged to the budget of an execution.
+    pub fn past(app: &Arc<App>, sight: Sight, place: Place, budget: Budget) -> View {
+        let shared = Shared::new(false, budget);
+        View::at(app, sight, Moment::Past(place), place.at, shared)
     }
 
     /// What was in the same sight at a place in the log, by the same snapshot: however much of the past an answer
@@ -103,17 +105,18 @@ impl View {
     }
 
     fn at(app: &Arc<App>, sight: Sight, moment: Moment, instant: Timestamp, shared: Shared) -> View {
+        let budget = || shared.budget.clone();
         View(Arc::new(Inner {
             app: Arc::clone(app),
             sight,
             moment,
             instant,
-            shared,
             carried: OnceLock::new(),
-            parts: Loader::default(),
-            histories: Loader::default(),
-            incidents: Loader::default(),
-            maintenances: Loader::default(),
+            parts: Loader::within(budget()),
+            histories: Loader::within(budget()),
+            incidents: Loader::within(budget()),
+            maintenances: Loader::within(budget()),
+            shared,
         }))
     }
 
@@ -158,16 +161,43 @@ impl View {
         }
     }
 
-    /// Shows a text, unless there are too many of them in the answer.
+    /// What the answer may use.
+    pub fn budget(&self) -> &Budget {
+        &self.0.shared.budget
+    }
+
+    /// A text to be put into the answer, charged to its budget.
     ///
     /// # Errors
-    /// `AnswerTooLarge`.
+    /// `ExecutionLimit`.
     pub fn show<T: AsRef<str>>(&self, text: T) -> Result<T> {
-        let bytes = text.as_ref().len();
-        match self.0.shared.shown.fetch_add(bytes, Ordering::Relaxed) + bytes {
-            0..=MOST_SHOWN => Ok(text),
-            _ => Err(Error::AnswerTooLarge { max: MOST_SHOWN }),
+        self.budget().show(text.as_ref().len())?;
+        Ok(text)
+    }
+
+    /// Rows that were read, charged to the answer's budget.
+    ///
+    /// # Errors
+    /// `ExecutionLimit`.
+    pub(super) fn counted<T>(&self, rows: Vec<T>) -> Result<Vec<T>> {
+        self.budget().rows(rows.len())?;
+        Ok(rows)
+    }
+
+    /// Charges a timeline that was read. One that is empty was left unread because all of them were too long together.
+    ///
+    /// # Errors
+    /// `ExecutionLimit`.
+    pub(super) fn charge_timeline<S>(&self, updates: &[Update<S>]) -> Result<()> {
+        if updates.is_empty() {
+            self.budget().read(u64::MAX)?;
         }
+        for update in updates {
+            let revisions: usize = update.revisions.iter().map(|revision| revision.body.len()).sum();
+            self.budget().read((update.body.len() + revisions) as u64)?;
+            self.budget().rows(1 + update.changes.len() + update.revisions.len())?;
+        }
+        Ok(())
     }
 
     /// What everything that was read through this view is a function of; `None` if that cannot be said.
@@ -241,9 +271,15 @@ impl View {
     /// # Errors
     /// As of [`View::db`].
     pub(super) async fn tied_db(&self) -> Result<&DatabaseTransaction> {
-        let Shared { sources, snapshot, .. } = &self.0.shared;
-        match snapshot.get_or_init(|| sources.begin_snapshot(self.app())).await {
-            Ok(snapshot) => Ok(snapshot.db()),
+        self.budget().check()?;
+        let Shared {
+            sources,
+            snapshot,
+            budget,
+        } = &self.0.shared;
+        let begin = || sources.begin_snapshot(self.app(), budget);
+        match snapshot.get_or_init(begin).await {
+            Ok(snapshot) => snapshot.db_within(budget).await,
             Err(error) => Err(error.again()),
         }
     }
@@ -261,7 +297,13 @@ impl View {
 
     async fn read_parts(&self, pages: Vec<Uuid>) -> Result<HashMap<Uuid, Arc<Parts>>> {
         match self.moment() {
-            Moment::Now => entity::parts::load(self.db().await?, pages).await,
+            Moment::Now => {
+                let all = entity::parts::load(self.db().await?, pages).await?;
+                for parts in all.values() {
+                    self.budget().rows(parts.len())?;
+                }
+                Ok(all)
+            }
             Moment::Past(place) => {
                 let mut all = HashMap::new();
                 for page in pages {

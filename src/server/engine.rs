@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use async_graphql::{Request, Response};
+use futures_util::StreamExt;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::budget::Budget;
 use crate::domain::audience::Audience;
 use crate::graphql::selection::{self, Rendered, Selections, Started};
 use crate::graphql::{self, Schema};
@@ -36,21 +38,29 @@ impl Engine for Api {
     type Follower = selection::Follower<Rendering>;
 
     async fn execute(&self, request: Request) -> Executed {
-        let graphql::Executed { response, basis } = graphql::execute(&self.schema, request).await;
+        let budget = Budget::new(self.app.settings.execution);
+        let graphql::Executed { response, basis } = graphql::execute(&self.schema, request, &budget).await;
         let holds = |basis| -> Arc<dyn Validity> {
             let app = Arc::clone(&self.app);
             Arc::new(BasisHolds { app, basis })
         };
         Executed {
             response,
-            work: None,
+            work: Some(budget.work()),
             validity: basis.map(holds),
         }
     }
 
     async fn subscribe(&self, request: Request, after: Option<String>) -> Subscription<Self::Follower> {
         match self.selections.subscribe(request, after).await {
-            Started::Alone(responses) => Subscription::Alone(responses),
+            Started::Alone(answers) => {
+                let executed = answers.map(|(response, work)| Executed {
+                    response,
+                    work: Some(work),
+                    validity: None,
+                });
+                Subscription::Alone(executed.boxed())
+            }
             Started::Shared(follower) => Subscription::Shared(follower),
         }
     }
@@ -72,8 +82,12 @@ impl Validity for BasisHolds {
 }
 
 impl Rendered for Rendering {
-    fn of(response: Response) -> Rendering {
-        Rendering::new(response, &RequestId::fresh())
+    async fn of(response: Response) -> Rendering {
+        Rendering::new(response, &RequestId::fresh()).await
+    }
+
+    fn ended(response: Response) -> Rendering {
+        Rendering::ended(response, &RequestId::fresh())
     }
 
     fn panicked() -> Rendering {

@@ -17,8 +17,8 @@ use super::bell::Bell;
 use super::committed::Committed;
 use super::hold::{Held, Hold};
 use super::listen::Ear;
-use super::setting;
 use super::turn::Turns;
+use super::{setting, snapshot};
 use crate::domain::cursor::Epoch;
 use crate::error::Error;
 use crate::seeded::{Bug, seeded};
@@ -26,6 +26,10 @@ use crate::seeded::{Bug, seeded};
 /// How long a request waits for a connection or a statement before the database counts as away: a client gets its
 /// 503 within 3.5 s (`BAD_INPUTS.md`, 39).
 pub(super) const AWAY_AFTER: Duration = Duration::from_secs(3);
+
+/// Connections to SQLite for the server's own reads: 4. Each takes well under a millisecond, and they are read together
+/// for all who follow a page.
+pub(crate) const OWN_CONNECTIONS: u32 = 4;
 
 /// How long what runs beside the requests waits for all it reads at a time. The database gives up on a statement before;
 /// this is for a connection that hangs, of which nobody tells us.
@@ -45,7 +49,7 @@ pub const SQL: &str = "allclear::sql";
 pub struct Options {
     /// `sqlite://PATH?mode=rwc` or `postgres://…`.
     pub url: String,
-    /// Connections for reading (on PostgreSQL: for everything). One more asks whether the database answers.
+    /// Connections for what executions read (on PostgreSQL: for everything). One more asks whether the database answers.
     pub connections: u32,
     /// Where PostgreSQL is listened to, if not at `url`.
     pub listen_url: Option<String>,
@@ -74,7 +78,11 @@ pub enum ConnectError {
 #[derive(Debug)]
 pub struct Store {
     pub(super) writer: DatabaseConnection,
+    /// For the server's own reads: the log for those who follow it, and whether the database answers. Executions cannot
+    /// take all of these.
     pub(super) reader: DatabaseConnection,
+    /// For what executions read.
+    pub(super) executions: DatabaseConnection,
     /// A connection of its own, opened when it is first used: whether the database answers must be seen even while requests
     /// take all others.
     health: DatabaseConnection,
@@ -97,7 +105,12 @@ impl Store {
     pub async fn open(options: &Options) -> Result<Store, ConnectError> {
         let is_sqlite = is_sqlite(&options.url);
         let mut hold = None;
-        let (mut writer, mut reader, health) = if is_sqlite {
+        let Connections {
+            mut writer,
+            mut reader,
+            mut executions,
+            health,
+        } = if is_sqlite {
             hold = hold_file(&options.url)?;
             sqlite(options).await?
         } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
@@ -110,7 +123,7 @@ impl Store {
         } else {
             migrate_postgres(options).await.map_err(ConnectError::Migrate)?;
         }
-        for connection in [&mut writer, &mut reader] {
+        for connection in [&mut writer, &mut reader, &mut executions] {
             // Without the values, which may be anybody's words.
             connection.set_metric_callback(|info| {
                 tracing::trace!(target: SQL, statement = info.statement.sql.as_str(), elapsed = ?info.elapsed);
@@ -132,6 +145,7 @@ impl Store {
             writer,
             reader,
             health,
+            executions,
             turns: Turns::new(turns),
             bell,
             ear,
@@ -179,6 +193,7 @@ impl Store {
         self.bell.close().await;
         // A failure to close leaves nothing undone that the next start would not do.
         let _ = self.health.clone().close().await;
+        let _ = self.executions.clone().close().await;
         let _ = self.reader.clone().close().await;
         let _ = self.writer.clone().close().await;
     }
@@ -213,8 +228,13 @@ fn hold_file(url: &str) -> Result<Option<Hold>, ConnectError> {
     Hold::shared(file.get_filename()).map_err(|Held| ConnectError::Held)
 }
 
-/// Who writes, who reads, and who asks whether the database answers.
-type Connections = (DatabaseConnection, DatabaseConnection, DatabaseConnection);
+/// The connections of a store, by what they are for.
+struct Connections {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+    executions: DatabaseConnection,
+    health: DatabaseConnection,
+}
 
 /// One connection beside the others, opened when it is first used.
 async fn health(others: &ConnectOptions) -> Result<DatabaseConnection, ConnectError> {
@@ -244,8 +264,32 @@ async fn sqlite(options: &Options) -> Result<Connections, ConnectError> {
     let writer = Database::connect(write).await.map_err(ConnectError::Open)?;
     check_sqlite_version(&writer).await?;
 
+    let reader = Database::connect(sqlite_reading(options, OWN_CONNECTIONS))
+        .await
+        .map_err(ConnectError::Open)?;
+    let mut executions = sqlite_reading(options, options.connections);
+    executions
+        .map_sqlx_sqlite_before_acquire(|connection, _| {
+            Box::pin(async move {
+                if connection.is_in_transaction() {
+                    return Ok(false);
+                }
+                snapshot::tie(connection).await.map(|()| true)
+            })
+        })
+        .map_sqlx_sqlite_pool_opts(|pool| pool.after_connect(|connection, _| snapshot::tie(connection)));
+    let executions = Database::connect(executions).await.map_err(ConnectError::Open)?;
+    Ok(Connections {
+        writer,
+        reader,
+        executions,
+        health: health(&sqlite_reading(options, 1)).await?,
+    })
+}
+
+fn sqlite_reading(options: &Options, connections: u32) -> ConnectOptions {
     let mut read = ConnectOptions::new(&options.url);
-    read.max_connections(options.connections)
+    read.max_connections(connections)
         .min_connections(1)
         .acquire_timeout(AWAY_AFTER)
         // A file does not hang up; asking would be one more turn of the connection's thread.
@@ -258,9 +302,7 @@ async fn sqlite(options: &Options) -> Result<Connections, ConnectError> {
                 .busy_timeout(AWAY_AFTER)
                 .pragma("query_only", "ON")
         });
-    let health = health(&read).await?;
-    let reader = Database::connect(read).await.map_err(ConnectError::Open)?;
-    Ok((writer, reader, health))
+    read
 }
 
 /// A commit is on the disk before anybody is told of it.
@@ -337,7 +379,12 @@ async fn postgres(options: &Options) -> Result<Connections, ConnectError> {
         });
     let health = health(&connect).await?;
     let pool = Database::connect(connect).await.map_err(ConnectError::Open)?;
-    Ok((pool.clone(), pool, health))
+    Ok(Connections {
+        writer: pool.clone(),
+        reader: pool.clone(),
+        executions: pool,
+        health,
+    })
 }
 
 #[cfg(test)]

@@ -2,8 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, Query, SimpleExpr};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    Select,
+};
 use uuid::Uuid;
 
 use super::{Store, version};
@@ -149,18 +152,49 @@ fn entry(row: &event::Model) -> Result<Entry> {
 
 /// The events of a stream after a number, oldest first, `limit` at most.
 pub async fn after(db: &impl ConnectionTrait, stream: StreamId, after: u64, limit: u64) -> Result<Vec<Entry>> {
+    let rows = following(stream, after).limit(limit).all(db).await?;
+    rows.iter().map(entry).collect()
+}
+
+/// The same; none of them if they have more bytes than so many together.
+pub async fn after_within(
+    db: &impl ConnectionTrait,
+    stream: StreamId,
+    after: u64,
+    limit: u64,
+    most_bytes: u64,
+) -> Result<Vec<Entry>> {
+    let (size, sizes) = (Alias::new("size"), Alias::new("sizes"));
+    let each = following(stream, after)
+        .limit(limit)
+        .select_only()
+        .expr_as(size_of_payload(), "size");
+    let mut sum = Query::select();
+    sum.expr(Func::coalesce([Expr::col(size).sum(), Expr::value(0)]))
+        .from_subquery(QueryTrait::into_query(each), sizes);
+    let sum = SimpleExpr::SubQuery(None, Box::new(sum.into()));
+    let fitting = following(stream, after)
+        .filter(sum.lte(stored(most_bytes)))
+        .limit(limit);
+    let rows = fitting.all(db).await?;
+    rows.iter().map(entry).collect()
+}
+
+/// The events of a stream after a number, oldest first.
+fn following(stream: StreamId, after: u64) -> Select<event::Entity> {
     let column = match stream.audience {
         Audience::Public => event::Column::PublicNumber,
         Audience::Staff => event::Column::StaffNumber,
     };
-    let rows = event::Entity::find()
+    event::Entity::find()
         .filter(event::Column::PageId.eq(stream.page))
         .filter(column.gt(stored(after)))
         .order_by_asc(column)
-        .limit(limit)
-        .all(db)
-        .await?;
-    rows.iter().map(entry).collect()
+}
+
+/// Bytes of an event's payload. Neither database reads a text to know how long it is.
+fn size_of_payload() -> SimpleExpr {
+    Func::cust("octet_length").arg(Expr::col(event::Column::Payload)).into()
 }
 
 /// After which number of the staff's stream the newest entries begin, `most` of them at most, and as many as have so many bytes
@@ -172,11 +206,7 @@ pub async fn newest(db: &impl ConnectionTrait, page: Uuid, most: u64, bytes: usi
     let sizes = event::Entity::find()
         .select_only()
         .column(event::Column::StaffNumber)
-        // Neither database reads a text to know how long it is.
-        .expr_as(
-            Func::cust("octet_length").arg(Expr::col(event::Column::Payload)),
-            "size",
-        )
+        .expr_as(size_of_payload(), "size")
         .filter(event::Column::PageId.eq(page))
         .order_by_desc(event::Column::StaffNumber)
         .limit(most)

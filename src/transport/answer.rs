@@ -10,6 +10,12 @@ use serde::Serialize;
 use super::preflight::Manner;
 use super::{RequestError, RequestId};
 
+/// Up to which weight an answer is written where it is: 512 KiB, which takes 1 ms.
+const SMALL: usize = 512 << 10;
+
+/// The weight of a value beside its text, in bytes: writing one takes as long as copying so much text.
+const VALUE: usize = 32;
+
 /// The answer to one request, or one item of a subscription.
 pub(super) struct Answer {
     response: Response,
@@ -67,6 +73,20 @@ impl Answer {
         serde_json::to_string(&body).expect("GraphQL values are JSON")
     }
 
+    /// The same as text, without holding a thread of the runtime for long: a large answer is written on a thread for
+    /// blocking work.
+    pub(super) async fn into_json(self) -> String {
+        let mut left = SMALL;
+        if weigh(&self.response.data, &mut left) {
+            return self.to_json();
+        }
+        match tokio::task::spawn_blocking(move || self.to_json()).await {
+            Ok(json) => json,
+            // It is not cancelled, so it panicked.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+
     /// The `errors` alone, as a WebSocket's `error` message has them.
     pub(super) fn errors_to_json(&self) -> String {
         serde_json::to_string(&self.response.errors).expect("GraphQL values are JSON")
@@ -90,6 +110,25 @@ impl Answer {
     /// Headers that resolvers set.
     pub(super) fn headers(&mut self) -> axum::http::HeaderMap {
         std::mem::take(&mut self.response.http_headers)
+    }
+}
+
+/// Takes what a value weighs off what is left; `false` once that is more. An object's or a list's own weight is that of one
+/// value.
+fn weigh(value: &Value, left: &mut usize) -> bool {
+    let own = match value {
+        Value::String(text) => text.len(),
+        Value::Enum(name) => name.len(),
+        _ => 0,
+    };
+    match left.checked_sub(VALUE + own) {
+        Some(rest) => *left = rest,
+        None => return false,
+    }
+    match value {
+        Value::List(items) => items.iter().all(|item| weigh(item, left)),
+        Value::Object(members) => members.values().all(|member| weigh(member, left)),
+        _ => true,
     }
 }
 
@@ -276,6 +315,20 @@ mod tests {
         assert!(!body.to_string().contains("a secret"), "{body}");
         assert_eq!(body["errors"][0]["extensions"]["code"], "INTERNAL");
         assert!(body["errors"][0]["extensions"]["requestId"].is_string());
+    }
+
+    #[tokio::test]
+    async fn a_large_answer_is_the_same_wherever_it_is_written() {
+        for size in [1, SMALL / VALUE - 2, SMALL / VALUE, 3 * SMALL] {
+            let list = Value::List(vec![Value::from(7); size]);
+            let answer = || Answer {
+                response: Response::new(list.clone()),
+                refused: false,
+            };
+
+            assert_eq!(weigh(&list, &mut { SMALL }), size < SMALL / VALUE);
+            assert_eq!(answer().into_json().await, answer().to_json());
+        }
     }
 
     #[tokio::test]

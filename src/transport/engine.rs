@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use async_graphql::{Executor, Request, Response};
+use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
 use super::rendering::Rendering;
@@ -55,7 +56,7 @@ impl From<Response> for Executed {
 /// A subscription that has started.
 pub enum Subscription<F> {
     /// It is executed for one subscriber.
-    Alone(BoxStream<'static, Response>),
+    Alone(BoxStream<'static, Executed>),
     /// Each item is executed once for all who follow the same selection.
     Shared(F),
 }
@@ -96,7 +97,7 @@ impl<E: Executor> Engine for Unshared<E> {
     }
 
     async fn subscribe(&self, request: Request, _after: Option<String>) -> Subscription<Nobody> {
-        Subscription::Alone(self.0.execute_stream(request, None))
+        Subscription::Alone(self.0.execute_stream(request, None).map(Executed::from).boxed())
     }
 }
 

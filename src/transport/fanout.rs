@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 
 use super::engine::Follower;
 use super::envelope::Envelope;
+use super::payers::{Account, Payers};
 use super::rendering::{Payload, Rendering, Verdict};
 use super::wire::{Offered, Wire};
 use crate::item::{Item, Reach, Ready};
@@ -46,6 +47,8 @@ const LONG_TURN: usize = 128;
 pub(super) struct Seat {
     wire: Arc<Wire>,
     envelope: Envelope,
+    /// Who pays for what is sent; none where nobody does.
+    account: Option<Arc<Account>>,
     /// The client has ended the operation: nothing more is sent for it, although it may not have ended here yet.
     is_hushed: Arc<AtomicBool>,
 }
@@ -55,8 +58,19 @@ impl Seat {
         Seat {
             wire: Arc::clone(wire),
             envelope: envelope.clone(),
+            account: None,
             is_hushed: Arc::default(),
         }
+    }
+
+    /// The same, paid for by somebody.
+    pub(super) fn paid_by(mut self, account: &Arc<Account>) -> Seat {
+        self.account = Some(Arc::clone(account));
+        self
+    }
+
+    fn is_unpaid(&self) -> bool {
+        self.account.as_ref().is_some_and(|account| account.is_over())
     }
 
     pub(super) fn hush(&self) {
@@ -67,6 +81,8 @@ impl Seat {
 /// The fan-outs of a server, by selection.
 #[derive(Debug, Default)]
 pub(super) struct Fanouts {
+    /// Who pays for what is made for all; none where nobody does.
+    payers: Option<Arc<Payers>>,
     running: Mutex<HashMap<u64, Vec<Arc<Fanout>>>>,
 }
 
@@ -138,6 +154,14 @@ impl Drop for Ride {
 }
 
 impl Fanouts {
+    /// Whose work is paid for.
+    pub(super) fn new(payers: Arc<Payers>) -> Fanouts {
+        Fanouts {
+            payers: Some(payers),
+            running: Mutex::default(),
+        }
+    }
+
     /// Lets a subscription that has caught up ride; none where it has to catch up once more first.
     pub(super) fn join<F: Follower>(self: &Arc<Self>, follower: &F, seat: &Seat) -> Option<Ride> {
         let fanout = self.fanout(follower);
@@ -206,6 +230,15 @@ impl Fanouts {
                 }
                 publish(&batch.items, &mut riders).await;
             }
+            if let Some(payers) = &self.payers
+                && batch.work > 0
+                && payers.charge_all(follower.selection(), batch.work)
+            {
+                // Each sees by itself that it cannot pay.
+                for rider in riders.extract_if(.., |rider| rider.seat.is_unpaid()) {
+                    leave_behind(&rider, &mut lock(&rider.place));
+                }
+            }
             if batch.is_last {
                 break false;
             }
@@ -253,24 +286,30 @@ fn number(reach: Reach) -> Option<u64> {
 /// What came together.
 struct Batch {
     items: Vec<Item<Rendering>>,
+    /// The work that these took, and what came after them.
+    work: u64,
     /// What came after these cannot be sent to all: each who rides meets it again, by itself.
     is_last: bool,
 }
 
 async fn batch<F: Follower>(mut ready: Ready<Rendering>, follower: &mut F) -> Batch {
     let mut items = Vec::new();
-    let mut size = 0;
+    let (mut size, mut work) = (0, 0_u64);
     loop {
+        if let Ready::Item(item) = &ready {
+            work = work.saturating_add(item.work);
+        }
+        let batch = |items, is_last| Batch { items, work, is_last };
         match ready {
             Ready::Item(item) if number(item.reach).is_some() && item.rendering.verdict == Verdict::Sound => {
                 size += item.rendering.size();
                 items.push(item);
             }
-            Ready::Nothing => return Batch { items, is_last: false },
-            Ready::Item(_) | Ready::End => return Batch { items, is_last: true },
+            Ready::Nothing => return batch(items, false),
+            Ready::Item(_) | Ready::End => return batch(items, true),
         }
         if items.len() == BATCH || size >= BATCH_BYTES {
-            return Batch { items, is_last: false };
+            return batch(items, false);
         }
         ready = follower.ready().await;
     }

@@ -214,17 +214,21 @@ pub(super) fn names(headers: &HeaderMap, name: HeaderName, sought: &str) -> bool
 }
 
 /// The response to what the executor answered.
-fn respond(media: Media, mut answer: Answer) -> Response {
+async fn respond(media: Media, mut answer: Answer) -> Response {
     let status = if answer.has_code("UNAVAILABLE") {
         StatusCode::SERVICE_UNAVAILABLE
     } else if answer.has_code("UNAUTHENTICATED") {
         StatusCode::UNAUTHORIZED
+    } else if answer.refused && answer.has_code("EXECUTION_LIMIT") {
+        // Known only after validation, so it is not one of the errors that old clients get 200 for.
+        StatusCode::BAD_REQUEST
     } else if answer.refused {
         media.request_error()
     } else {
         StatusCode::OK
     };
-    response(media, status, answer.headers(), &answer)
+    let headers = answer.headers();
+    response(media, status, headers, answer.into_json().await)
 }
 
 /// The response to a request that does not reach the executor.
@@ -240,10 +244,10 @@ pub(super) fn refuse(media: Media, error: RequestError) -> Response {
     if let Some(again) = again.and_then(|(_, seconds)| seconds.to_string().parse().ok()) {
         headers.insert(header::RETRY_AFTER, again);
     }
-    response(media, status, headers, &Answer::refusal(error))
+    response(media, status, headers, Answer::refusal(error).to_json())
 }
 
-fn response(media: Media, status: StatusCode, mut headers: HeaderMap, answer: &Answer) -> Response {
+fn response(media: Media, status: StatusCode, mut headers: HeaderMap, json: String) -> Response {
     headers.insert(header::CONTENT_TYPE, media.content_type());
     match status {
         StatusCode::UNAUTHORIZED => {
@@ -259,5 +263,5 @@ fn response(media: Media, status: StatusCode, mut headers: HeaderMap, answer: &A
         }
         _ => {}
     }
-    (status, headers, answer.to_json()).into_response()
+    (status, headers, json).into_response()
 }

@@ -16,9 +16,10 @@ use super::access::Authenticate;
 use super::answer::Answer;
 use super::apart::apart;
 use super::concurrency::{Executions, Queue};
-use super::engine::{Engine, Follower, Subscription};
+use super::engine::{Engine, Executed, Follower, Subscription};
 use super::envelope::Envelope;
 use super::fanout::{Fanouts, Seat};
+use super::payers::{Payers, Share};
 use super::preflight::Checked;
 use super::rendering::{Payload, Rendering, Verdict};
 use super::throttle::{Charge, Throttle};
@@ -139,6 +140,7 @@ pub(super) struct Start<E: Engine, A: Authenticate> {
     pub(super) throttle: Arc<Throttle>,
     /// What was charged for it.
     pub(super) charge: Charge,
+    pub(super) payers: Arc<Payers>,
     /// Where its results go.
     pub(super) seat: Seat,
     /// Where a subscription resumes, if the client says so beside the request.
@@ -173,7 +175,7 @@ impl<E: Engine, A: Authenticate> Start<E, A> {
             OperationType::Subscription => self.access.ended(&self.sender),
             OperationType::Query | OperationType::Mutation => None,
         };
-        let responses: BoxStream<'static, Response> = match ty {
+        let responses: BoxStream<'static, Executed> = match ty {
             OperationType::Subscription => {
                 let permit = match self.executions.begin(self.charge.payer(), Queue::Subscription).await {
                     Ok(permit) => permit,
@@ -188,7 +190,14 @@ impl<E: Engine, A: Authenticate> Start<E, A> {
                 drop(permit);
                 match subscription {
                     Subscription::Alone(responses) => each_apart(responses),
-                    Subscription::Shared(follower) => return until(ended, shared(follower, self.fanouts, self.seat)),
+                    Subscription::Shared(follower) => match self.payers.join(follower.selection(), self.charge.payer())
+                    {
+                        Ok(share) => {
+                            let seat = self.seat.paid_by(share.account());
+                            return until(ended, shared(follower, self.fanouts, seat, Some(share)));
+                        }
+                        Err(error) => return stream::once(async move { error_event(error) }).boxed(),
+                    },
                 }
             }
             OperationType::Query | OperationType::Mutation => {
@@ -200,13 +209,13 @@ impl<E: Engine, A: Authenticate> Start<E, A> {
                         Ok(permit) => permit,
                         Err(refused) => {
                             throttle.settle(charge, Some(0));
-                            return Response::from_errors(vec![refused.into()]);
+                            return Response::from_errors(vec![refused.into()]).into();
                         }
                     };
                     let executed = engine.execute(request).await;
                     drop(permit);
                     throttle.settle(charge, executed.work);
-                    executed.response
+                    executed
                 };
                 stream::once(apart(executing)).boxed()
             }
@@ -216,15 +225,25 @@ impl<E: Engine, A: Authenticate> Start<E, A> {
             // What it cost to start says nothing of each item.
             manner.cost = None;
         }
+        let (payers, payer) = (self.payers, self.charge.payer());
         let answers = responses
-            .map(move |response| Answer::new(response, manner, &request_id))
+            .map(move |executed| {
+                let paid = match (ty, executed.work) {
+                    (OperationType::Subscription, Some(work)) => payers.charge(payer, work),
+                    _ => Ok(()),
+                };
+                match paid {
+                    Ok(()) => Answer::new(executed.response, manner, &request_id),
+                    Err(error) => Answer::refusal(error),
+                }
+            })
             .boxed();
         until(ended, alone(ty, answers))
     }
 }
 
 /// The same, each brought by a task of its own.
-fn each_apart(responses: BoxStream<'static, Response>) -> BoxStream<'static, Response> {
+fn each_apart(responses: BoxStream<'static, Executed>) -> BoxStream<'static, Executed> {
     let each = stream::unfold(responses, |mut responses| {
         apart(async move { responses.next().await.map(|response| (response, responses)) })
     });
@@ -263,7 +282,7 @@ fn alone(ty: OperationType, answers: BoxStream<'static, Answer>) -> BoxStream<'s
             Some(answer) if answer.refused || (ty == OperationType::Subscription && first && answer.is_failure()) => {
                 (Event::Error(answer.errors_to_json()), None)
             }
-            Some(answer) => (Event::Next(answer.to_json().into()), Some((answers, false))),
+            Some(answer) => (Event::Next(answer.into_json().await.into()), Some((answers, false))),
         })
     });
     events.boxed()
@@ -271,10 +290,18 @@ fn alone(ty: OperationType, answers: BoxStream<'static, Answer>) -> BoxStream<'s
 
 /// What to tell of a subscription that others share: by itself what it is behind with, then whatever its fan-out does not
 /// send past this.
-pub(super) fn shared<F: Follower>(follower: F, fanouts: Arc<Fanouts>, seat: Seat) -> BoxStream<'static, Event> {
+///
+/// What is made for it alone is paid for by its share; where that cannot pay, the subscription ends with `RATE_LIMITED`.
+pub(super) fn shared<F: Follower>(
+    follower: F,
+    fanouts: Arc<Fanouts>,
+    seat: Seat,
+    share: Option<Share>,
+) -> BoxStream<'static, Event> {
+    let share = share.map(Arc::new);
     // One pointer, wherever the follower is held while it waits.
     let events = stream::unfold(Some(Box::new(follower)), move |follower| {
-        let (fanouts, seat) = (Arc::clone(&fanouts), seat.clone());
+        let (fanouts, seat, share) = (Arc::clone(&fanouts), seat.clone(), share.clone());
         async move {
             let mut follower = follower?;
             let event = loop {
@@ -284,6 +311,13 @@ pub(super) fn shared<F: Follower>(follower: F, fanouts: Arc<Fanouts>, seat: Seat
                 })
                 .await;
                 follower = there;
+                let work = match &ready {
+                    Ready::Item(item) => item.work,
+                    Ready::Nothing | Ready::End => 0,
+                };
+                if let Some(Err(error)) = share.as_ref().map(|share| share.charge(work)) {
+                    break error_event(error);
+                }
                 match ready {
                     Ready::Item(item) => break event(item),
                     Ready::End => break Event::Complete,
@@ -305,6 +339,10 @@ pub(super) fn shared<F: Follower>(follower: F, fanouts: Arc<Fanouts>, seat: Seat
     events.boxed()
 }
 
+fn error_event(error: RequestError) -> Event {
+    Event::Error(Answer::refusal(error).errors_to_json())
+}
+
 fn event(item: Item<Rendering>) -> Event {
     match item.rendering.verdict {
         Verdict::Sound => Event::Next(Payload {
@@ -312,6 +350,7 @@ fn event(item: Item<Rendering>) -> Event {
             cursor: Some(item.cursor),
         }),
         Verdict::Unavailable => Event::Unavailable,
+        Verdict::Ended => Event::Error(String::from_utf8_lossy(&item.rendering.json).into_owned()),
         Verdict::Panicked => Event::Panicked,
     }
 }

@@ -16,6 +16,8 @@ pub(super) enum Verdict {
     Sound,
     /// It could not be made, for the database is away: a client must not take it for the item.
     Unavailable,
+    /// It ends the subscription; the text is the errors that say why.
+    Ended,
     /// A resolver panicked.
     Panicked,
 }
@@ -29,14 +31,23 @@ pub struct Rendering {
 
 impl Rendering {
     /// Makes an item of what a subscription answered.
-    pub fn new(response: Response, request_id: &RequestId) -> Rendering {
+    pub async fn new(response: Response, request_id: &RequestId) -> Rendering {
         let answer = Answer::new(response, Manner::default(), request_id);
         Rendering {
             verdict: match answer.has_code("UNAVAILABLE") {
                 true => Verdict::Unavailable,
                 false => Verdict::Sound,
             },
-            json: answer.to_json().into(),
+            json: answer.into_json().await.into(),
+        }
+    }
+
+    /// What ends a subscription, for the errors of an answer.
+    pub fn ended(response: Response, request_id: &RequestId) -> Rendering {
+        let answer = Answer::new(response, Manner::default(), request_id);
+        Rendering {
+            json: answer.errors_to_json().into(),
+            verdict: Verdict::Ended,
         }
     }
 
@@ -59,7 +70,7 @@ impl Rendering {
 
     /// Whether asking again would bring the same.
     pub fn is_lasting(&self) -> bool {
-        self.verdict == Verdict::Sound
+        matches!(self.verdict, Verdict::Sound | Verdict::Ended)
     }
 
     /// Bytes it takes.

@@ -17,6 +17,7 @@ use super::fanout::{Fanouts, Seat};
 use super::graphiql::Explorer;
 use super::http::{Media, Streams, refuse};
 use super::operation::Start;
+use super::payers::Payers;
 use super::penalty::Penalties;
 use super::place::Places;
 use super::preflight::{self, Checked};
@@ -40,6 +41,7 @@ pub(super) struct Edge<E, A: Authenticate> {
     pub(super) streams: Arc<Streams<A>>,
     pub(super) throttle: Arc<Throttle>,
     pub(super) read_cache: Arc<ReadCache>,
+    payers: Arc<Payers>,
     pub(super) places: Arc<Places>,
     pub(super) executions: Arc<Executions>,
     penalties: Arc<Penalties>,
@@ -110,6 +112,7 @@ impl<E: Engine, A: Authenticate> Edge<E, A> {
             sender,
             request_id,
             fanouts: Arc::clone(&self.fanouts),
+            payers: Arc::clone(&self.payers),
             seat,
             after: None,
         }
@@ -152,10 +155,14 @@ where
 {
     let graphiql = config.graphiql;
     let config = Arc::new(config);
+    let throttle = Arc::new(Throttle::new(config.rate));
+    let payers = Payers::new(Arc::clone(&throttle));
     let edge = Edge {
         engine,
         access,
-        throttle: Arc::new(Throttle::new(config.rate)),
+        throttle,
+        fanouts: Arc::new(Fanouts::new(Arc::clone(&payers))),
+        payers,
         read_cache: Arc::new(ReadCache::new(config.read_cache_bytes)),
         places: Places::new(config.room),
         executions: Executions::new(config.executions),
@@ -163,7 +170,6 @@ where
         documents: Arc::new(Documents::new(&config)),
         config: Arc::clone(&config),
         connections,
-        fanouts: Arc::default(),
         streams: Arc::default(),
     };
     let mut routes = Router::new()

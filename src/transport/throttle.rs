@@ -247,6 +247,15 @@ impl Throttle {
         self.check(payer)
     }
 
+    /// Charges for work that was done without a request, such as an item of a subscription.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` if the budget is used up; the work is charged all the same.
+    pub(super) fn charge_item(&self, payer: Payer, work: u64) -> Result<(), RequestError> {
+        self.charge_work(payer, work);
+        self.check(payer)
+    }
+
     /// Charges for work that was done already, whether or not the budget suffices: a payer may get into debt.
     pub(super) fn charge_work(&self, payer: Payer, units: u64) {
         if let Some(limited) = &self.limited {
@@ -261,6 +270,12 @@ impl Throttle {
             limited.adjust(charge.payer, work as f64 - charge.execution as f64);
         }
     }
+}
+
+/// The refusal of a payer that may send again in so many seconds.
+pub(super) fn rate_limited(seconds: u64) -> RequestError {
+    let message = format!("You have asked for too much lately; try again in {seconds} s.");
+    RequestError::new(RATE_LIMITED, StatusCode::TOO_MANY_REQUESTS, message).with(RETRY_AFTER, seconds)
 }
 
 impl Limited {
@@ -340,9 +355,7 @@ impl Limited {
     fn rate_limited(&self, spent: f64) -> RequestError {
         let wait = (spent - self.burst) / self.rate;
         // Whole seconds, as the header has them, and not less than it takes.
-        let seconds = wait.max(0.0) as u64 + 1;
-        let message = format!("You have asked for too much lately; try again in {seconds} s.");
-        RequestError::new(RATE_LIMITED, StatusCode::TOO_MANY_REQUESTS, message).with(RETRY_AFTER, seconds)
+        rate_limited(wait.max(0.0) as u64 + 1)
     }
 }
 

@@ -8,6 +8,7 @@ mod backfill;
 mod backup;
 mod bad_inputs;
 mod browser;
+mod budget;
 mod clients;
 mod component;
 mod connection;

@@ -10,6 +10,8 @@ mod issuer;
 mod held;
 mod hostile;
 mod kill;
+#[cfg(target_os = "linux")]
+mod memory;
 #[path = "../api/support/postgres.rs"]
 mod postgres;
 #[expect(dead_code, reason = "what is chosen here needs less of it")]

@@ -87,6 +87,11 @@ pub(crate) async fn start(folder: &Path) -> (Child, Client, Duration) {
 /// The same within limits that a shell sets it. A file that grows too large is an error to it, as on a disk that is full, and
 /// no signal.
 pub(crate) async fn start_limited(folder: &Path, limits: &str) -> (Child, Client, Duration) {
+    start_limited_told(folder, limits, &[]).await
+}
+
+/// The same, told to do something besides.
+pub(crate) async fn start_limited_told(folder: &Path, limits: &str, flags: &[&str]) -> (Child, Client, Duration) {
     let program = command(folder);
     let mut shell = std::process::Command::new("sh");
     shell
@@ -100,7 +105,7 @@ pub(crate) async fn start_limited(folder: &Path, limits: &str) -> (Child, Client
             None => shell.env_remove(name),
         };
     }
-    start_as(shell, folder, &[]).await
+    start_as(shell, folder, flags).await
 }
 
 /// The same, told to do something besides.

@@ -8,6 +8,8 @@ use anyhow::bail;
 use rlimit::Resource;
 use tokio::net::{TcpListener, TcpSocket};
 
+use crate::store::OWN_CONNECTIONS;
+
 /// What is open beside the database and the clients: the terminal, the port, the runtime's own, a lock, a file that is read,
 /// connections to an issuer. 13 were counted at rest.
 const OWN: usize = 32;
@@ -31,8 +33,8 @@ const BACKLOG: u32 = 65_535;
 pub(super) fn most(database_connections: u32) -> anyhow::Result<usize> {
     let raised = rlimit::increase_nofile_limit(u64::MAX).or_else(|_| Resource::NOFILE.get_soft())?;
     let files = usize::try_from(raised).unwrap_or(usize::MAX);
-    // One of SQLite's writes, and one asks whether the database answers.
-    let database = (database_connections as usize + 2) * PER_DATABASE_CONNECTION;
+    // One of SQLite's writes, some read for the server itself, and one asks whether the database answers.
+    let database = (database_connections as usize + 2 + OWN_CONNECTIONS as usize) * PER_DATABASE_CONNECTION;
     match files.checked_sub(OWN + database) {
         Some(most) if most >= FEWEST => Ok(most),
         _ => bail!(

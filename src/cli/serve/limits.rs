@@ -1,7 +1,10 @@
 //! What a request may ask for: the flags for it.
 
+use std::time::Duration;
+
 use clap::Args;
 
+use crate::budget;
 use crate::transport::preflight::Limits;
 
 #[derive(Args, Debug)]
@@ -44,6 +47,9 @@ pub(super) struct RequestLimits {
     /// How deep lists and objects of variables may stand in one another.
     #[arg(long, env = "ALLCLEAR_VARIABLE_NESTING", value_name = "LEVELS", default_value_t = Limits::default().variable_nesting)]
     variable_nesting: u64,
+    /// How long one execution may take, in seconds. It counts from when the request was let in.
+    #[arg(long, env = "ALLCLEAR_EXECUTION_TIMEOUT", value_name = "SECONDS", default_value_t = budget::Limits::default().time.as_secs(), value_parser = clap::value_parser!(u64).range(1..=300))]
+    execution_timeout: u64,
     /// Do not tell the schema, nor suggest names in errors.
     #[arg(long, env = "ALLCLEAR_NO_INTROSPECTION")]
     no_introspection: bool,
@@ -60,6 +66,13 @@ fn levels(text: &str) -> Result<usize, String> {
 }
 
 impl RequestLimits {
+    pub(super) fn execution(&self) -> budget::Limits {
+        budget::Limits {
+            time: Duration::from_secs(self.execution_timeout),
+            ..budget::Limits::default()
+        }
+    }
+
     pub(super) fn limits(&self) -> Limits {
         Limits {
             bytes: self.document_bytes,

@@ -3,6 +3,7 @@
 use async_graphql::SimpleObject;
 
 use crate::domain;
+use crate::graphql::charged::Charged;
 use crate::graphql::component::Component;
 use crate::graphql::enums::ComponentStatus;
 use crate::graphql::scalar::DateTime;
@@ -17,7 +18,7 @@ pub struct AffectedComponent {
     /// The worst the incident made of it.
     worst_status: ComponentStatus,
     /// The times it spent in each status, oldest first, without gaps.
-    intervals: Vec<StatusInterval>,
+    intervals: Charged<Vec<StatusInterval>>,
 }
 
 /// A time a component spent in one status.
@@ -38,11 +39,12 @@ impl AffectedComponent {
             from: interval.from.into(),
             until: interval.until.map(Into::into),
         };
+        let view = component.view.clone();
         AffectedComponent {
             component,
             status: affected.status.into(),
             worst_status: affected.worst.into(),
-            intervals: affected.intervals.iter().map(interval).collect(),
+            intervals: Charged::list(&view, affected.intervals.iter().map(interval).collect()),
         }
     }
 }

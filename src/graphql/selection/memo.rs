@@ -98,7 +98,10 @@ mod tests {
     struct Text(usize, bool);
 
     impl Rendered for Text {
-        fn of(_: Response) -> Text {
+        async fn of(_: Response) -> Text {
+            Text(0, true)
+        }
+        fn ended(_: Response) -> Text {
             Text(0, true)
         }
         fn panicked() -> Text {

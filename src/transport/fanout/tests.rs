@@ -90,6 +90,7 @@ impl Follower for Reader {
                 continue;
             }
             return Ready::Item(Item {
+                work: 0,
                 rendering: Rendering::of_text(format!("{number} {}", "x".repeat(LENGTH))),
                 cursor: number.to_string().into(),
                 reach: match self.log.own.contains(&number) {
@@ -127,7 +128,7 @@ async fn subscribe(log: &Log, fanouts: &Arc<Fanouts>, from: u64) -> (JoinHandle<
     let (wire, client) = connection().await;
     let envelope = Form::Distinct(Framing::Bare).only();
     let seat = Seat::new(&wire, &envelope);
-    let mut events = operation::shared(log.follow(from), Arc::clone(fanouts), seat);
+    let mut events = operation::shared(log.follow(from), Arc::clone(fanouts), seat, None);
     let serving = tokio::spawn(async move {
         loop {
             let event = tokio::select! {

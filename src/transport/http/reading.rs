@@ -92,14 +92,14 @@ impl Delivery {
                 vacancy.give_up();
             }
             let is_get = self.caching.is_some();
-            let mut response = respond(self.media, answer);
+            let mut response = respond(self.media, answer).await;
             if is_get {
                 response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
             }
             return response;
         }
         let is_lasting = validity.is_some();
-        let answer = Arc::new(CachedAnswer::new(answer.to_json().into(), validity));
+        let answer = Arc::new(CachedAnswer::new(answer.into_json().await.into(), validity));
         let mut cache_status = BYPASSED;
         match vacancy {
             Some(vacancy) if is_lasting => {

@@ -21,7 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Held(Arc<Response>);
 
 impl Rendered for Held {
-    fn of(response: Response) -> Held {
+    async fn of(response: Response) -> Held {
+        Held(Arc::new(response))
+    }
+
+    fn ended(response: Response) -> Held {
         Held(Arc::new(response))
     }
 
