@@ -11,12 +11,12 @@ use crate::price::{Argument, Count, Items, Past, Price};
 /// Components of a page: 9 of 10 public pages have fewer.
 const COMPONENTS: u64 = 100;
 
-/// Groups of a page, and components of a group: together twice the components of a page.
-const GROUPS: u64 = 20;
+/// Groups of a page, and components of a group: together as many as the components of a page.
+const GROUPS: u64 = 10;
 const GROUP_COMPONENTS: u64 = 10;
 
 /// Incidents or maintenances that are open, or announced, at the same time.
-const ACTIVE: u64 = 20;
+const ACTIVE: u64 = 5;
 
 /// Components that one incident or maintenance affects, and the statuses that each of them goes through.
 const AFFECTED: u64 = 5;
@@ -26,7 +26,7 @@ const INTERVALS: u64 = 3;
 const CHANGES: u64 = 3;
 
 /// Corrections of one update. Most have none.
-const REVISIONS: u64 = 2;
+const REVISIONS: u64 = 1;
 
 /// Pages of a token that is not for all pages; at most 100.
 const TOKEN_PAGES: u64 = 10;
@@ -56,8 +56,8 @@ const FILTER: Argument = Argument {
     each_value: 1,
 };
 
-/// Rendering Markdown: 50 µs for an ordinary body. One of the longest takes twenty times that.
-const MARKDOWN: u64 = 10;
+/// Rendering Markdown: 25 µs for an ordinary body. One of the longest takes forty times that.
+const MARKDOWN: u64 = 5;
 
 /// The sentence that sums up an incident, which looks at its timeline and names its components.
 const SUMMARY: u64 = 5;

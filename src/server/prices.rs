@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn a_plain_list_costs_its_bound() {
         assert_eq!(of_page("components { id name }"), 1 + 100 * 2);
-        assert_eq!(of_page("componentGroups { components { id } }"), 1 + 20 * (1 + 10));
+        assert_eq!(of_page("componentGroups { components { id } }"), 1 + 10 * (1 + 10));
     }
 
     #[test]
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(uptime, 1 + 100 * (1 + 366 + 1));
         assert_eq!(events, 20 + 20 * (1 + 1 + 1 + 5 + 100 + 100));
         assert_eq!(cost("{ page(slug: \"a\", asOf: null) { id } }"), 2);
-        assert!(of_page("componentGroups { uptimePercentage }") > 20 * 10 * 90);
+        assert!(of_page("componentGroups { uptimePercentage }") > 10 * 10 * 90);
         assert!(of_page("components { statusChanges(first: 1) { totalCount } }") > 100 * 20);
     }
 

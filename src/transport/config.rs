@@ -32,8 +32,8 @@ pub struct Config {
     /// 7 % of one core. Up to a quarter of a core, units may be worth 3.7 times as much as they are meant to be.
     pub rate: Option<Rate>,
     /// How many executions one token or address may have at the same time; none for as many as it likes. By default 4 run, so
-    /// that two clients leave connections to the database to others, and 100 wait for 3 s at most, as long as for the database
-    /// itself: an office behind one address asks for much at the same moment, and a request that waits costs only memory.
+    /// that two clients leave connections to the database to others, and 100 wait for 10 s at most: an office behind one
+    /// address asks for much at the same moment, and a request that waits costs only memory.
     pub executions: Option<ExecutionLimit>,
     /// By how much the answer to a request past the rate limit is delayed: 250 ms. A client that waits for its answers then
     /// sends 4 such requests a second on a connection, and a person notices no difference.
@@ -65,7 +65,7 @@ impl Default for Config {
             executions: Some(ExecutionLimit {
                 running: 4,
                 waiting: 100,
-                patience: Duration::from_secs(3),
+                patience: Duration::from_secs(10),
             }),
             rate_limit_delay: Duration::from_millis(250),
             read_cache_bytes: 64 << 20,
