@@ -265,7 +265,7 @@ impl Budget {
     /// # Errors
     /// The limit that was exceeded. The execution was dropped then, or its result is discarded.
     pub async fn run<T>(&self, execution: impl Future<Output = T>) -> Result<T, Exceeded> {
-        let deadline = self.begin();
+        let deadline = self.start();
         let _end = EndOnDrop(self);
         let mut execution = pin!(execution);
         // Set by the first poll that does not finish: most executions never need it.
@@ -290,9 +290,9 @@ impl Budget {
         .await
     }
 
-    /// Begins an execution, and returns its deadline. What [`Budget::run`] does for a future, others do themselves with
+    /// Starts an execution, and returns its deadline. What [`Budget::run`] does for a future, others do themselves with
     /// this, [`Budget::measured`], [`Budget::run_late`] and [`Budget::end`].
-    pub fn begin(&self) -> Instant {
+    pub fn start(&self) -> Instant {
         let deadline = Instant::now() + self.0.limits.time;
         let after = nanos(deadline.duration_since(self.0.origin));
         self.0.deadline.store(after, Ordering::Relaxed);

@@ -65,13 +65,21 @@ impl<T: OutputType> OutputType for Charged<T> {
         T::create_type_info(registry)
     }
 
-    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
-        self.budget.breathe().await;
-        if let Err(exceeded) = self.charge(ctx) {
-            let error = async_graphql::Error::from(Failure::from(exceeded));
-            return Err(ctx.set_error_path(error.into_server_error(field.pos)));
-        }
-        self.inner.resolve(ctx, field).await
+    fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> impl Future<Output = ServerResult<Value>> + Send {
+        // Apart, as the resolvers of a type are one future, which holds those of all its fields: they call one another, and
+        // the stack has to hold them.
+        Box::pin(async move {
+            self.budget.breathe().await;
+            if let Err(exceeded) = self.charge(ctx) {
+                let error = async_graphql::Error::from(Failure::from(exceeded));
+                return Err(ctx.set_error_path(error.into_server_error(field.pos)));
+            }
+            self.inner.resolve(ctx, field).await
+        })
     }
 }
 

@@ -45,9 +45,9 @@ impl Items {
     }
 
     /// The item is there, and is going to be resolved.
-    pub(super) fn begin(&self) {
+    pub(super) fn start(&self) {
         let mut next = self.lock();
-        next.deadline = Some(next.budget.begin());
+        next.deadline = Some(next.budget.start());
     }
 
     /// The item was resolved: the next one has a budget of its own.

@@ -57,7 +57,7 @@ impl Subscription {
         watch.resume(after).await?;
         let events = unfold(watch, |mut watch| async move {
             let met = watch.next().await?;
-            watch.items.begin();
+            watch.items.start();
             Some((watch.show(met, watch.items.budget()), watch))
         });
         Ok(events.boxed())
@@ -74,7 +74,7 @@ impl Subscription {
         watch.resume(None).await?;
         Ok(unfold(watch, |mut watch| async move {
             let page = watch.next_page().await?;
-            watch.items.begin();
+            watch.items.start();
             Some((Ok(page), watch))
         }))
     }
@@ -98,7 +98,7 @@ impl Subscription {
                 Some(first) => first,
                 None => watch.next_incident(uuid).await?,
             };
-            watch.items.begin();
+            watch.items.start();
             Some((Ok(incident), (watch, None)))
         }))
     }
