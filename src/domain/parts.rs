@@ -41,7 +41,7 @@ impl Parts {
     }
 
     /// How many things these are, archived components included.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         1 + self.groups.len() + self.components.len() + self.archived.len()
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ConnectionTrait, QueryOrder};
+use sea_orm::{ConnectionTrait, QueryOrder, QuerySelect};
 
 use super::word;
 use crate::domain::component::ComponentStatus;
@@ -65,16 +65,21 @@ impl Model {
     }
 }
 
-/// The histories of components, each oldest first; a component without one is left out. One statement.
+/// The histories of components, each oldest first; a component without one is left out. One statement, of so many rows at most.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn histories(db: &impl ConnectionTrait, components: Vec<Uuid>) -> Result<HashMap<Uuid, Arc<Vec<Recorded>>>> {
+pub async fn histories(
+    db: &impl ConnectionTrait,
+    components: Vec<Uuid>,
+    limit: Option<u64>,
+) -> Result<HashMap<Uuid, Arc<Vec<Recorded>>>> {
     let rows = Entity::find()
         .filter(Column::ComponentId.is_in(components))
         .order_by_asc(Column::ComponentId)
         .order_by_asc(Column::At)
         .order_by_asc(Column::Id)
+        .limit(limit)
         .all(db)
         .await?;
     let mut histories: HashMap<Uuid, Vec<Recorded>> = HashMap::new();

@@ -64,7 +64,7 @@ pub async fn execute(schema: &Schema, mut request: Request, budget: &Budget) -> 
     if view.is_some_and(View::is_moved)
         && let Some(again) = again
     {
-        let response = within(schema, again.from_database(), budget, mutated).await;
+        let response = within(schema, again.reading_database(), budget, mutated).await;
         return Executed { response, basis: None };
     }
     let is_plain = response.errors.is_empty() && response.http_headers.is_empty();
@@ -97,7 +97,7 @@ impl Again {
         Some(Again { request: again, caller })
     }
 
-    fn from_database(self) -> Request {
+    fn reading_database(self) -> Request {
         self.request.data(self.caller).data(SharedView::new(false))
     }
 }

@@ -138,7 +138,7 @@ async fn read(watched: &Watched, snapshot: &Snapshot, room: usize) -> Result<Opt
         .map(|component| component.id)
         .collect();
     for some in components.chunks(COMPONENTS) {
-        let mut histories = component_change::histories(db, some.to_vec()).await?;
+        let mut histories = component_change::histories(db, some.to_vec(), None).await?;
         for component in some {
             present.keep_history(*component, &histories.remove(component).unwrap_or_default());
         }

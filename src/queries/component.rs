@@ -76,7 +76,11 @@ async fn history(view: &View, component: &Component) -> Result<Arc<Vec<Recorded>
 }
 
 async fn read_histories(view: &View, components: Vec<Uuid>) -> Result<HashMap<Uuid, Arc<Vec<Recorded>>>> {
-    component_change::histories(view.tied_db().await?, components).await
+    let limit = Some(view.budget().rows_left());
+    let histories = component_change::histories(view.tied_db().await?, components, limit).await?;
+    view.budget()
+        .rows(histories.values().map(|history| history.len()).sum())?;
+    Ok(histories)
 }
 
 /// The part of a history up to the view's moment: an update may have been dated a few minutes ahead.

@@ -300,7 +300,7 @@ impl View {
             Moment::Now => {
                 let all = entity::parts::load(self.db().await?, pages).await?;
                 for parts in all.values() {
-                    self.budget().rows(parts.len())?;
+                    self.budget().rows(parts.count())?;
                 }
                 Ok(all)
             }

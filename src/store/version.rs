@@ -58,7 +58,7 @@ fn differs(version: &Model) -> Condition {
         .add(Column::OrderAt.ne(version.order_at))
         .add(Column::Status.ne(&version.status))
         .add(Column::Audience.ne(&version.audience))
-        .add(Expr::col(Column::Impact).binary(distinct.clone(), Expr::value(version.impact.clone())))
+        .add(Expr::col(Column::Impact).binary(distinct, Expr::value(version.impact.clone())))
         .add(Expr::col(Column::ExternalRef).binary(distinct, Expr::value(version.external_ref.clone())))
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use allclear::access::{Access, Caller};
 use allclear::app::{App, Settings};
+use allclear::budget::Budget;
 use allclear::domain::role::Sight;
 use allclear::graphql::{self, Limits, Schema};
 use async_graphql::Request;
@@ -51,7 +52,12 @@ impl Reader {
     /// What a query shows, and whether it was made of pages in memory alone.
     async fn ask(&self, document: &str, sight: Sight) -> (Value, bool) {
         let caller = Caller::reader(sight, "memory".to_owned());
-        let executed = graphql::execute(&self.schema, graphql::admit(Request::new(document), caller)).await;
+        let executed = graphql::execute(
+            &self.schema,
+            graphql::admit(Request::new(document), caller),
+            &Budget::default(),
+        )
+        .await;
         assert!(executed.response.errors.is_empty(), "{:?}", executed.response.errors);
         let data = executed.response.data.into_json().expect("it is JSON");
         (data, executed.basis.is_some())

@@ -99,14 +99,16 @@ async fn every_kind_of_answer_says_who_may_read_it() {
     };
 
     for answer in of(FRONT).await {
-        assert_eq!((granted(&answer), answer.header("vary")), (Some(FRONT), "origin"));
+        assert_eq!(granted(&answer), Some(FRONT));
+        assert!(answer.headers("vary").contains("origin"), "{}", answer.headers("vary"));
         assert_eq!(
             answer.header("access-control-expose-headers"),
             "x-request-id, retry-after"
         );
     }
     for answer in of(FOREIGN).await {
-        assert_eq!((granted(&answer), answer.header("vary")), (None, "origin"));
+        assert_eq!(granted(&answer), None);
+        assert!(answer.headers("vary").contains("origin"), "{}", answer.headers("vary"));
     }
 }
 

@@ -21,13 +21,14 @@ async fn a_query_is_answered_by_post_and_by_get() {
     let posted = answer(server.query("{ hello }")).await;
     let got = answer(server.get("/graphql?query=%7B%20hello%20%7D")).await;
 
-    for answer in [posted, got] {
+    let public = "public, max-age=10, s-maxage=10, stale-while-revalidate=20, stale-if-error=3600";
+    for (answer, caching) in [(posted, "no-store"), (got, public)] {
         assert_eq!(
             (answer.status, answer.json()),
             (200, json!({"data": {"hello": "world"}}))
         );
         assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
-        assert_eq!(answer.header("cache-control"), "no-store");
+        assert_eq!(answer.header("cache-control"), caching);
     }
 }
 

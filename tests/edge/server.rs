@@ -68,6 +68,13 @@ impl Answer {
             .to_owned()
     }
 
+    /// All values of a header, in one list.
+    pub(crate) fn headers(&self, name: &str) -> String {
+        let values = self.headers.get_all(name).into_iter();
+        let texts: Vec<&str> = values.map(|value| value.to_str().expect("a header of text")).collect();
+        texts.join(", ")
+    }
+
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)

@@ -24,9 +24,6 @@ const PUBLIC: HeaderValue =
 /// What anybody may do with an answer that took a token.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
 
-/// What anybody may do with an error: the next request may succeed.
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-
 /// Says what the read cache did for an answer (RFC 9211).
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const HIT: HeaderValue = HeaderValue::from_static("allclear; hit");
@@ -40,7 +37,7 @@ const VARY: HeaderValue = HeaderValue::from_static("accept, accept-encoding, aut
 pub(super) struct Delivery {
     media: Media,
     encoding: Encoding,
-    /// What HTTP caches are told; `None` for a POST, which they do not keep.
+    /// What HTTP caches are told of a query that succeeded; `None` for a POST, which they do not keep.
     caching: Option<HeaderValue>,
 }
 
@@ -64,8 +61,8 @@ impl Delivery {
     async fn send(self, answer: &CachedAnswer, cache_status: HeaderValue, request_headers: &HeaderMap) -> Response {
         let mut headers = HeaderMap::with_capacity(7);
         headers.insert(CACHE_STATUS, cache_status);
-        headers.insert(header::VARY, VARY);
         if let Some(caching) = self.caching {
+            headers.insert(header::VARY, VARY);
             headers.insert(header::CACHE_CONTROL, caching);
             headers.insert(header::ETAG, answer.etag().clone());
             if is_known(request_headers, answer.etag()) {
@@ -91,12 +88,7 @@ impl Delivery {
             if let Some(vacancy) = vacancy {
                 vacancy.give_up();
             }
-            let is_get = self.caching.is_some();
-            let mut response = respond(self.media, answer).await;
-            if is_get {
-                response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
-            }
-            return response;
+            return respond(self.media, answer).await;
         }
         let is_lasting = validity.is_some();
         let answer = Arc::new(CachedAnswer::new(answer.into_json().await.into(), validity));
