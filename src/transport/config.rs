@@ -25,14 +25,14 @@ pub struct Config {
     /// `https://status.example.com`; `*` means all.
     pub allowed_origins: Vec<String>,
     pub documents: DocumentConfig,
-    /// How much one token or address may ask for; none for as much as it likes. By default 10,000 units a second, and 200,000
+    /// How much one token or address may ask for; none for as much as it likes. By default 20,000 units a second, and 200,000
     /// at once: a page with all its parts costs some thousands, and an office behind one address has many readers.
     ///
-    /// A unit is about 5 µs of CPU. In a minute one address can spend 200,000 + 60 × 10,000 = 800,000 units, or 4 s of CPU:
-    /// 7 % of one core. Up to a quarter of a core, units may be worth 3.7 times as much as they are meant to be.
+    /// A unit is about 5 µs of CPU. In a minute one address can spend 200,000 + 60 × 20,000 = 1,400,000 units, or 7 s of CPU:
+    /// 12 % of one core. Up to a quarter of a core, units may be worth twice as much as they are meant to be.
     pub rate: Option<Rate>,
     /// How many executions one token or address may have at the same time; none for as many as it likes. By default 4 run, so
-    /// that two clients leave connections to the database to others, and 100 wait for 10 s at most: an office behind one
+    /// that two clients leave connections to the database to others, and 250 wait for 10 s at most: an office behind one
     /// address asks for much at the same moment, and a request that waits costs only memory.
     pub executions: Option<ExecutionLimit>,
     /// By how much the answer to a request past the rate limit is delayed: 250 ms. A client that waits for its answers then
@@ -59,12 +59,12 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             documents: DocumentConfig::default(),
             rate: Some(Rate {
-                cost: const { NonZeroU32::new(10_000).expect("it is not 0") },
+                cost: const { NonZeroU32::new(20_000).expect("it is not 0") },
                 burst: const { NonZeroU32::new(200_000).expect("it is not 0") },
             }),
             executions: Some(ExecutionLimit {
                 running: 4,
-                waiting: 100,
+                waiting: 250,
                 patience: Duration::from_secs(10),
             }),
             rate_limit_delay: Duration::from_millis(250),

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use axum::body::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::{Cache, EntryAction, EntryResult, PlaceholderGuard};
+use tokio::time::timeout;
 
 use super::cached::CachedAnswer;
 use super::http::Media;
@@ -23,6 +24,10 @@ const LARGEST_SHARE: usize = 8;
 
 /// How long it is remembered that the answer to a request cannot be kept. Until then such requests do not wait for one another.
 const UNFIT_FOR: Duration = Duration::from_secs(10);
+
+/// How long a request waits for another one that makes the same answer. That takes a few milliseconds; if it takes longer, each is
+/// better off by itself, and is told in time that the database is away.
+const WAIT_FOR: Duration = Duration::from_millis(250);
 
 /// Bytes that an entry takes beside its key and its answer.
 const ENTRY_BYTES: usize = 512;
@@ -156,16 +161,16 @@ impl ReadCache {
             Some(found) => EntryAction::Retain(found),
             None => EntryAction::ReplaceWithGuard,
         });
-        match looked.await {
-            EntryResult::Retained(found) => found,
-            EntryResult::Vacant(guard) | EntryResult::Replaced(guard, _) => {
+        match timeout(WAIT_FOR, looked).await {
+            Ok(EntryResult::Retained(found)) => found,
+            Ok(EntryResult::Vacant(guard) | EntryResult::Replaced(guard, _)) => {
                 self.misses.fetch_add(1, Ordering::Relaxed);
                 Found::Vacant(Vacancy {
                     guard,
                     max_answer: self.max_answer,
                 })
             }
-            EntryResult::Removed(..) | EntryResult::Timeout => Found::Unfit,
+            Ok(EntryResult::Removed(..) | EntryResult::Timeout) | Err(_) => Found::Unfit,
         }
     }
 

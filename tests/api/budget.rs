@@ -31,11 +31,23 @@ const FEWER_FIELDS: Limits = Limits {
     time: Duration::from_secs(30),
 };
 
+/// Settings with which everything is read from the database.
 fn settings(execution: Limits) -> Settings {
     Settings {
         execution,
+        page_memory: 0,
         ..Settings::default()
     }
+}
+
+/// With no limit of what a document costs: these are tests of what ends it while it is executed.
+fn unpriced() -> Config {
+    let mut config = Config {
+        rate: None,
+        ..Config::default()
+    };
+    config.limits.cost = u64::MAX;
+    config
 }
 
 /// A selection that goes from components to their page and back, so many times.
@@ -55,7 +67,7 @@ async fn page_of_ten_components(test: &Test) -> String {
 
 #[tokio::test]
 async fn a_query_that_goes_around_in_circles_is_refused_and_others_are_not() {
-    for_each_database_with(settings(FEWER_FIELDS), Config::default(), async |test| {
+    for_each_database_with(settings(FEWER_FIELDS), unpriced(), async |test| {
         page_of_ten_components(test).await;
         let query = |levels| format!("{{ page(slug: \"wide\") {{ name {} }} }}", cycle(levels));
 
@@ -74,7 +86,7 @@ async fn a_query_that_goes_around_in_circles_is_refused_and_others_are_not() {
 
 #[tokio::test]
 async fn a_mutation_over_its_budget_may_have_been_carried_out_and_its_answer_says_so() {
-    for_each_database_with(settings(FEWER_FIELDS), Config::default(), async |test| {
+    for_each_database_with(settings(FEWER_FIELDS), unpriced(), async |test| {
         let page = page_of_ten_components(test).await;
         let fields: String = (0..30).map(|n| format!("a{n}: id ")).collect();
         let payload = format!("incident {{ page {{ components {{ {fields} }} }} }}");
@@ -110,7 +122,7 @@ async fn an_execution_ends_at_its_deadline() {
         let (status, answer) = test.told("{ page(slug: \"x\") { id } }", json!({}), None).await;
         let known = test.public_data("{ server { version } }", json!({})).await;
 
-        assert_eq!(status, 400);
+        assert_eq!(status, 400, "{answer}");
         assert_over_limit(&answer, "time", 0);
         assert!(known["server"]["version"].is_string(), "it never waited");
     })
@@ -300,7 +312,7 @@ fn error_code(message: &Value) -> &Value {
 
 #[tokio::test]
 async fn a_subscription_whose_items_exceed_their_budget_ends_and_says_so() {
-    for_each_database_with(settings(FEWER_FIELDS), Config::default(), async |test| {
+    for_each_database_with(settings(FEWER_FIELDS), unpriced(), async |test| {
         let page = page_of_ten_components(test).await;
         let mut socket = test.socket(None).await;
         let shared = format!(
@@ -345,10 +357,7 @@ async fn who_follows_a_page_pays_for_its_items_and_ends_when_it_cannot() {
         cost: number(1),
         burst: number(20_000),
     });
-    let config = Config {
-        rate,
-        ..Config::default()
-    };
+    let config = Config { rate, ..unpriced() };
     for_each_database_with(Settings::default(), config, async |test| {
         let other = test.another().await;
         let page = page_of_ten_components(&other).await;

@@ -5,6 +5,7 @@ use allclear::domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::support::database::Test;
+use crate::support::database::for_each_database_at_any_cost;
 use crate::support::words::{code, each};
 use crate::support::{for_each_database, harmless};
 
@@ -122,7 +123,7 @@ async fn a_time_whose_events_are_gone_is_beyond_retention_and_later_ones_are_not
 
 #[tokio::test]
 async fn an_event_shows_what_stood_at_that_event() {
-    for_each_database(async |test| {
+    for_each_database_at_any_cost(async |test| {
         let (_, steps) = story(test).await;
         let document = format!(
             r#"{{ page(slug: "past") {{ events(first: 100) {{ nodes {{

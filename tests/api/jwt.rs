@@ -383,16 +383,16 @@ async fn a_person_pays_for_all_their_jwts_and_nobody_else_does() {
             jwt(&test, &issuer, &key, json!({ "sub": subject, "exp": until }))
         };
 
-        // Each costs 10 and its document 2.
+        // Each costs what it took to execute, which is some units at the least.
+        let limited = Err((429, "RATE_LIMITED".to_owned()));
         let mut told = Vec::new();
-        for until in 0..6 {
-            told.push(role(&test, &as_whom("mara", 600 + until)).await);
+        while told.last() != Some(&limited) {
+            assert!(told.len() < 200, "each has a rate of its own");
+            told.push(role(&test, &as_whom("mara", 600 + told.len() as i64)).await);
         }
         let other = role(&test, &as_whom("nils", 600)).await;
 
-        let limited = Err((429, "RATE_LIMITED".to_owned()));
-        assert_eq!(told.iter().filter(|told| told.is_ok()).count(), 5, "{told:?}");
-        assert_eq!(told.last(), Some(&limited));
+        assert!(told[0].is_ok(), "{told:?}");
         assert_eq!(other.as_deref(), Ok("RESPONDER"));
         test.stop().await;
     }

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use allclear::app::Settings;
+use allclear::budget::Budget;
 use allclear::transport::preflight::Limits;
 use allclear::transport::{Config, Rate};
 use serde_json::{Value, json};
@@ -164,9 +165,9 @@ async fn names_are_compared_only_where_they_may_be_suggested() {
 #[tokio::test]
 async fn readiness_is_told_while_requests_hold_every_connection_to_the_database() {
     for_each_database(async |test| {
-        let mut held = Vec::new();
+        let (mut held, budget) = (Vec::new(), Budget::default());
         for _ in 0..CONNECTIONS {
-            held.push(test.app.store.read().await.expect("a connection"));
+            held.push(test.app.store.read_within(&budget).await.expect("a connection"));
         }
 
         let ready = test.http.get(format!("http://{}/readyz", test.address)).send().await;
@@ -195,8 +196,8 @@ async fn may_ask(test: &Test, token: Option<&str>, ticket: Option<&str>) -> bool
 
 #[tokio::test]
 async fn each_token_pays_for_itself_and_for_a_ticket_its_address_does() {
-    const BURST: u32 = 600;
-    // What a request costs at least.
+    const BURST: u32 = 20_000;
+    // Each request costs 10 at least.
     const MOST: u32 = BURST / 10 + 1;
     let config = Config {
         rate: Some(Rate {

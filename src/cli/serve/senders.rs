@@ -13,7 +13,7 @@ use crate::transport::{Config, ExecutionLimit, Forwarding, Rate};
 pub(super) struct SenderLimits {
     /// How much one token, or one address without a token, may ask for in each second, in units of cost (about 5 µs of CPU
     /// each); 0 for as much as it likes.
-    #[arg(long, env = "ALLCLEAR_RATE_LIMIT", default_value_t = 10_000)]
+    #[arg(long, env = "ALLCLEAR_RATE_LIMIT", default_value_t = 20_000)]
     rate_limit: u32,
     /// How much of that it may ask for at once, after a while of silence.
     #[arg(long, env = "ALLCLEAR_RATE_BURST", default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1..))]

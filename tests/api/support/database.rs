@@ -59,6 +59,16 @@ pub(crate) async fn for_each_database_unheld<F: AsyncFn(&Test)>(body: F) {
     for_each_database_with(settings, Config::default(), body).await;
 }
 
+/// The same with no limit of what a document costs or how much is asked for, for tests whose queries show everything, again and again.
+pub(crate) async fn for_each_database_at_any_cost<F: AsyncFn(&Test)>(body: F) {
+    let mut config = Config {
+        rate: None,
+        ..Config::default()
+    };
+    config.limits.cost = u64::MAX;
+    for_each_database_with(Settings::default(), config, body).await;
+}
+
 /// The same with settings of its own.
 pub(crate) async fn for_each_database_with<F: AsyncFn(&Test)>(settings: Settings, config: Config, body: F) {
     for place in places().await {
