@@ -22,7 +22,7 @@ pub struct Limits {
     pub document_aliases: i32,
     /// The most directives of a document.
     pub document_directives: i32,
-    /// The most a document may cost: fields, multiplied by the page sizes above them.
+    /// The most a document may cost: the prices of its fields, multiplied by the lengths of the lists above them.
     pub document_cost: i32,
     /// How deep lists and objects of variables may stand in one another.
     pub variable_nesting: i32,

@@ -192,7 +192,7 @@ impl States {
             .find(|present| present.number(Audience::Staff) == staff_number)
     }
 
-    pub(super) fn begin(&mut self, present: Present) {
+    pub(super) fn start(&mut self, present: Present) {
         self.earlier.clear();
         self.current = Some(Arc::new(present));
     }

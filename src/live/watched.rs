@@ -102,7 +102,7 @@ impl Watched {
                 Next::Gone => return false,
             }
         }
-        states.begin(present);
+        states.start(present);
         true
     }
 

@@ -1,7 +1,5 @@
 //! `Write`: the one way to change anything. Rows, events, heads and audit become visible together, or not at all.
 
-use std::net::IpAddr;
-
 #[cfg(feature = "seeded-bugs")]
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::sea_query::{Expr, Func, LockType, Query};
@@ -15,6 +13,7 @@ use uuid::Uuid;
 
 use super::Store;
 use super::audit::{self, Deed, Head};
+use super::author::Author;
 use super::bell::Bell;
 use super::committed::Committed;
 use super::version;
@@ -25,7 +24,6 @@ use crate::domain::event::EventKind;
 use crate::domain::event::{Event, PAYLOAD_VERSION, Payload};
 use crate::domain::impact::{self, Condition};
 use crate::domain::page::Page;
-use crate::domain::role::Scope;
 use crate::domain::time::Timestamp;
 use crate::entity::batch::Batch;
 use crate::entity::question::Questions;
@@ -38,43 +36,6 @@ use crate::seeded::{Bug, seeded};
 /// Not `FOR UPDATE`: that would also stop others from writing rows that merely refer to these, and two writers that hold
 /// each other up so would be a deadlock. SQLite has one writer and needs no lock.
 pub const ROW_LOCK: LockType = LockType::NoKeyUpdate;
-
-/// Who changes something, for the audit, and where they may.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Author {
-    /// Who: the name of the token, or whom a JWT is for.
-    pub actor: String,
-    /// The token, where it is one of many.
-    pub token: Option<Uuid>,
-    /// The request it came with.
-    pub request_id: String,
-    /// Where it came from.
-    pub address: Option<IpAddr>,
-    /// The pages that may be changed.
-    pub scope: Scope,
-}
-
-impl Author {
-    /// The server itself: its automation, its import, its demo.
-    pub fn server(request_id: &str) -> Author {
-        Author {
-            actor: "server".to_owned(),
-            token: None,
-            request_id: request_id.to_owned(),
-            address: None,
-            scope: Scope::All,
-        }
-    }
-
-    /// Whose idempotency keys theirs are: names of tokens are not unique. What is left is the server, its admin token, and
-    /// those who have JWTs, of whom no two are called alike.
-    pub fn key_scope(&self) -> String {
-        match self.token {
-            Some(token) => format!("token:{token}"),
-            None => self.actor.clone(),
-        }
-    }
-}
 
 /// A transaction that changes one page. Dropping it undoes everything.
 #[derive(Debug)]

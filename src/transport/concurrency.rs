@@ -87,7 +87,7 @@ impl Executions {
     ///
     /// # Errors
     /// `TOO_MANY_REQUESTS` if too many wait already, or this one waited for too long.
-    pub(super) async fn begin(self: &Arc<Self>, payer: Payer, queue: Queue) -> Result<Permit, RequestError> {
+    pub(super) async fn admit(self: &Arc<Self>, payer: Payer, queue: Queue) -> Result<Permit, RequestError> {
         let Some(limit) = self.limit else {
             return Ok(Permit {
                 _running: None,
@@ -182,7 +182,7 @@ mod tests {
     #[tokio::test]
     async fn requests_past_the_limit_wait_and_those_past_the_queue_are_refused() {
         let executions = Executions::new(Some(LIMIT));
-        let begin = || executions.begin(payer(1), Queue::Request);
+        let begin = || executions.admit(payer(1), Queue::Request);
 
         let one = begin().await.expect("the first");
         let _two = begin().await.expect("the second");
@@ -204,9 +204,9 @@ mod tests {
             patience: Duration::ZERO,
             ..LIMIT
         }));
-        let _running = join_all((0..2).map(|_| executions.begin(payer(1), Queue::Request))).await;
+        let _running = join_all((0..2).map(|_| executions.admit(payer(1), Queue::Request))).await;
 
-        let waited = executions.begin(payer(1), Queue::Request).await;
+        let waited = executions.admit(payer(1), Queue::Request).await;
 
         assert_eq!(code(waited), ("TOO_MANY_REQUESTS", 429));
     }
@@ -216,7 +216,7 @@ mod tests {
         let executions = Executions::new(Some(LIMIT));
 
         let started = join_all((0..100).map(|_| async {
-            let permit = executions.begin(payer(1), Queue::Subscription).await;
+            let permit = executions.admit(payer(1), Queue::Subscription).await;
             tokio::task::yield_now().await;
             permit.map(drop)
         }))
@@ -228,20 +228,20 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_hangs_up_gives_its_places_back_and_is_forgotten() {
         let executions = Executions::new(Some(LIMIT));
-        let running: Vec<_> = join_all((0..2).map(|_| executions.begin(payer(1), Queue::Request))).await;
-        let mut waiting = Box::pin(executions.begin(payer(1), Queue::Request));
+        let running: Vec<_> = join_all((0..2).map(|_| executions.admit(payer(1), Queue::Request))).await;
+        let mut waiting = Box::pin(executions.admit(payer(1), Queue::Request));
         assert!((&mut waiting).now_or_never().is_none());
 
         drop((running, waiting));
 
         assert!(executions.clients().is_empty());
-        executions.begin(payer(1), Queue::Request).await.expect("there is room");
+        executions.admit(payer(1), Queue::Request).await.expect("there is room");
     }
 
     #[tokio::test]
     async fn nothing_waits_where_nothing_is_limited() {
         let executions = Executions::new(None);
-        let begun = join_all((0..1_000).map(|_| executions.begin(payer(1), Queue::Request))).await;
+        let begun = join_all((0..1_000).map(|_| executions.admit(payer(1), Queue::Request))).await;
 
         assert!(begun.iter().all(Result::is_ok));
     }

@@ -159,7 +159,7 @@ async fn answer<E: Engine, A: Authenticate>(
         }
         _ => {
             let (checked, charge) = checked?;
-            let permit = match edge.executions.begin(charge.payer(), Queue::Request).await {
+            let permit = match edge.executions.admit(charge.payer(), Queue::Request).await {
                 Ok(permit) => permit,
                 Err(error) => {
                     edge.throttle.settle(charge, Some(0));

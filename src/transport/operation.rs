@@ -177,7 +177,7 @@ impl<E: Engine, A: Authenticate> Start<E, A> {
         };
         let responses: BoxStream<'static, Executed> = match ty {
             OperationType::Subscription => {
-                let permit = match self.executions.begin(self.charge.payer(), Queue::Subscription).await {
+                let permit = match self.executions.admit(self.charge.payer(), Queue::Subscription).await {
                     Ok(permit) => permit,
                     Err(refused) => {
                         self.throttle.settle(self.charge, Some(0));
@@ -205,7 +205,7 @@ impl<E: Engine, A: Authenticate> Start<E, A> {
                 let (throttle, charge) = (self.throttle, self.charge);
                 let executing = async move {
                     // On the task of its own: while a client does not take its answers, its permits must come free.
-                    let permit = match executions.begin(charge.payer(), Queue::Request).await {
+                    let permit = match executions.admit(charge.payer(), Queue::Request).await {
                         Ok(permit) => permit,
                         Err(refused) => {
                             throttle.settle(charge, Some(0));
