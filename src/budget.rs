@@ -153,12 +153,20 @@ impl Budget {
         left.saturating_add(1)
     }
 
-    /// Fails once any limit was exceeded.
+    /// Fails once any limit was exceeded. Within [`Budget::run`] that includes the deadline: an execution whose reads never wait is
+    /// not interrupted between two polls.
     ///
     /// # Errors
     /// The limit that was exceeded first.
     pub fn check(&self) -> Result<(), Exceeded> {
-        self.0.exceeded.get().map_or(Ok(()), |exceeded| Err(*exceeded))
+        if let Some(exceeded) = self.0.exceeded.get() {
+            return Err(*exceeded);
+        }
+        let is_running = self.0.polled_at.load(Ordering::Relaxed) != 0;
+        if is_running && self.remaining().is_zero() {
+            return Err(self.run_late());
+        }
+        Ok(())
     }
 
     fn charge(&self, used: &AtomicU64, count: u64, limit: Limit, max: u64) -> Result<(), Exceeded> {

@@ -108,8 +108,8 @@ async fn a_long_computation_yields_and_is_measured() {
 
     let polls = polls.into_inner();
     assert!(polls > 2, "{polls}");
-    // 20 ms are 4,000 units.
-    assert!((4_000..8_000).contains(&budget.work()), "{}", budget.work());
+    // 20 ms are 4,000 units, less what the runtime takes between the polls.
+    assert!((3_000..8_000).contains(&budget.work()), "{}", budget.work());
 }
 
 #[tokio::test]

@@ -190,7 +190,7 @@ mod tests {
         assert!((&mut third).now_or_never().is_none());
         assert_eq!(code(begin().await), ("TOO_MANY_REQUESTS", 429));
         executions
-            .begin(payer(2), Queue::Request)
+            .admit(payer(2), Queue::Request)
             .await
             .expect("another client");
         drop(one);
