@@ -46,7 +46,7 @@ async fn the_server_tells_its_limits() {
                     "documentDepth": 32, "documentFields": 10_000, "documentAliases": 200, "documentDirectives": 200,
                     "documentCost": 50_000, "variableNesting": 32, "variableValues": 10_000,
                     "variableBytes": 1_048_576, "subscriptionsPerSocket": 100, "framesPerSecond": 500,
-                    "socketsPerAddress": 2_000, "costPerSecond": 10_000, "costAtOnce": 200_000,
+                    "socketsPerAddress": 2_000, "costPerSecond": 20_000, "costAtOnce": 200_000,
                 },
             })
         );

@@ -26,7 +26,7 @@ use kind::{Facts, Form, Kind};
 use others::{Met, Others};
 
 /// The option that limits the read cache; with 0 nothing is cached.
-const CACHE_OPTION: &str = "--read-cache-bytes";
+const CACHE_OPTION: &str = "--read-cache-mib";
 
 /// How long it is watched what others meet when nobody attacks.
 const QUIET: Duration = Duration::from_secs(10);

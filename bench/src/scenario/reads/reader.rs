@@ -14,7 +14,7 @@ use crate::http::{Answer, Http};
 use crate::query::{self, Distinct};
 
 /// The option that limits the read cache; with 0 nothing is cached.
-const CACHE_OPTION: &str = "--read-cache-bytes";
+const CACHE_OPTION: &str = "--read-cache-mib";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Reader {
