@@ -49,7 +49,16 @@ async fn no_request_takes_more_memory_than_its_budget() {
     let (mut child, client, _) = start_limited_told(
         folder.path(),
         ADDRESS_SPACE,
-        &["--demo", "--rate-limit", "0", "--execution-timeout", "60"],
+        &[
+            "--demo",
+            "--rate-limit",
+            "0",
+            "--execution-timeout",
+            "60",
+            // What the static cost refuses must be bounded while it is executed, too.
+            "--document-cost",
+            "9000000000000000000",
+        ],
     )
     .await;
     let limit = |answer: &Value| answer["errors"][0]["extensions"]["limit"].clone();

@@ -1,6 +1,8 @@
 //! Timings of reads of a big page. Run by hand, with optimisation:
 //! `cargo test --release --test api past::big -- --ignored --nocapture`.
 
+#![expect(clippy::print_stdout, reason = "it prints what it has measured")]
+
 use std::time::Instant;
 
 use allclear::commands::incident::{self, ComponentState, Open, PostUpdate};
