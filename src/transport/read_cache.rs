@@ -22,8 +22,9 @@ const MAX_REQUEST: usize = 16 << 10;
 /// An answer that takes more than this share of the cache is not kept: it would push out all that is asked for often.
 const LARGEST_SHARE: usize = 8;
 
-/// How long it is remembered that the answer to a request cannot be kept. Until then such requests do not wait for one another.
-const UNFIT_FOR: Duration = Duration::from_secs(10);
+/// How long it is remembered that the answer to a request cannot be kept. Until then such requests do not wait for one another. It is
+/// short, as the first answer about a page is made before the page is held in memory, and the next ones can be kept.
+const UNFIT_FOR: Duration = Duration::from_millis(250);
 
 /// How long a request waits for another one that makes the same answer. That takes a few milliseconds; if it takes longer, each is
 /// better off by itself, and is told in time that the database is away.
