@@ -112,7 +112,7 @@ fn mutated(request: &mut Request) -> Option<String> {
     let name = request.operation_name.clone();
     // One that does not parse is refused before it is executed.
     let document = request.parsed_query().ok()?;
-    let operation = chosen(document, name.as_deref()).filter(|operation| operation.ty == OperationType::Mutation)?;
+    let operation = chosen(document, name.as_deref(), OperationType::Mutation)?;
     let first = operation.selection_set.node.items.first()?;
     Some(match &first.node {
         Selection::Field(field) => field.node.response_key().node.to_string(),
@@ -120,13 +120,20 @@ fn mutated(request: &mut Request) -> Option<String> {
     })
 }
 
-fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
+/// The operation that a request runs, if it is of a type.
+pub(super) fn chosen<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+    ty: OperationType,
+) -> Option<&'a OperationDefinition> {
     let operation = match (&document.operations, name) {
         (DocumentOperations::Single(operation), _) => Some(operation),
         (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
         (DocumentOperations::Multiple(operations), None) => operations.values().next(),
     };
-    operation.map(|operation| &operation.node)
+    operation
+        .map(|operation| &operation.node)
+        .filter(|operation| operation.ty == ty)
 }
 
 /// The answer to a request that exceeded its budget. A mutation may have been carried out before that. So its error has a

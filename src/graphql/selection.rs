@@ -347,7 +347,7 @@ impl<R: Rendered> Selection<R> {
                 self.is_broken.store(true, Ordering::Relaxed);
                 R::panicked()
             }
-            // It ends for all who follow it. Who asks for the same again begins it anew.
+            // It ends for all its followers. The next subscriber with the same selection starts a new one.
             Err(exceeded) => {
                 self.is_broken.store(true, Ordering::Relaxed);
                 R::ended(over_budget(exceeded, None))

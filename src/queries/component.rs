@@ -119,8 +119,7 @@ pub async fn uptime(view: &View, page: &Page, component: &Component, days: u16) 
     Ok(uptime::uptime(history, page.zone(), days))
 }
 
-/// When a figure that grows with the clock is computed anew: whoever reads a page every few seconds is shown the same figure for up to a
-/// minute.
+/// When a figure that grows with the clock is computed again: readers of a page see the same figure for up to a minute.
 fn next_minute(now: Timestamp) -> Timestamp {
     const MINUTE: i64 = 60_000;
     now.plus_millis(MINUTE - now.millis().rem_euclid(MINUTE))

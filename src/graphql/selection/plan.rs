@@ -1,12 +1,11 @@
 //! Which subscriptions ask for the same: what is a subscriber's own in a request, and what it shares with others.
 
-use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, Field, OperationDefinition, OperationType, Selection,
-};
+use async_graphql::parser::types::{Field, OperationDefinition, OperationType, Selection};
 use async_graphql::{Pos, Request, Value as ConstValue, Variables};
 use async_graphql_value::Value;
 
 use crate::domain::role::Sight;
+use crate::graphql::execution::chosen;
 use crate::seeded::{Bug, seeded};
 
 /// The subscription that many follow.
@@ -46,7 +45,7 @@ impl Plan {
     pub(super) fn of(request: &mut Request, sight: Sight) -> Option<Plan> {
         let name = request.operation_name.clone();
         let document = request.parsed_query().ok()?.clone();
-        let operation = chosen(&document, name.as_deref())?;
+        let operation = chosen(&document, name.as_deref(), OperationType::Subscription)?;
         let field = only_field(operation)?;
         let asked = field.arguments.iter().find(|(name, _)| name.node == AFTER);
 
@@ -108,17 +107,6 @@ pub(super) fn copy(request: &mut Request) -> Option<Request> {
     ));
     copy.set_parsed_query(document);
     Some(copy)
-}
-
-fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
-    let operation = match (&document.operations, name) {
-        (DocumentOperations::Single(operation), _) => Some(operation),
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name),
-        (DocumentOperations::Multiple(operations), None) => operations.values().next(),
-    };
-    operation
-        .map(|operation| &operation.node)
-        .filter(|operation| operation.ty == OperationType::Subscription)
 }
 
 fn only_field(operation: &OperationDefinition) -> Option<&Field> {
